@@ -1,0 +1,25 @@
+/** Names of the semantic types a schema's `name` may carry (Debezium's and Kafka Connect's). */
+export const DECIMAL = 'org.apache.kafka.connect.data.Decimal';
+export const CONNECT_DATE = 'org.apache.kafka.connect.data.Date';
+export const CONNECT_TIME = 'org.apache.kafka.connect.data.Time';
+export const CONNECT_TIMESTAMP = 'org.apache.kafka.connect.data.Timestamp';
+export const DATE = 'io.debezium.time.Date';
+export const TIME = 'io.debezium.time.Time';
+export const MICRO_TIME = 'io.debezium.time.MicroTime';
+export const NANO_TIME = 'io.debezium.time.NanoTime';
+export const TIMESTAMP = 'io.debezium.time.Timestamp';
+export const MICRO_TIMESTAMP = 'io.debezium.time.MicroTimestamp';
+export const NANO_TIMESTAMP = 'io.debezium.time.NanoTimestamp';
+export const ZONED_TIMESTAMP = 'io.debezium.time.ZonedTimestamp';
+export const ISO_DATE = 'io.debezium.time.IsoDate';
+export const ISO_TIME = 'io.debezium.time.IsoTime';
+export const ISO_TIMESTAMP = 'io.debezium.time.IsoTimestamp';
+export const YEAR = 'io.debezium.time.Year';
+export const ENUM = 'io.debezium.data.Enum';
+export const ENUM_SET = 'io.debezium.data.EnumSet';
+export const JSON_TYPE = 'io.debezium.data.Json';
+export const BITS = 'io.debezium.data.Bits';
+export const UUID = 'io.debezium.data.Uuid';
+export const GEOMETRY = 'io.debezium.data.geometry.Geometry';
+export const POINT = 'io.debezium.data.geometry.Point';
+export const FLOAT_VECTOR = 'io.debezium.data.FloatVector';

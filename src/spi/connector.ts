@@ -1,0 +1,92 @@
+import type { Batch } from '../model/chunk.ts';
+import type { SourceOffset, SourcePartition } from '../model/offset.ts';
+import type { ConfigDef, RawConfig } from './config-def.ts';
+import type { Logger, MetricGroup } from './telemetry.ts';
+
+/** One thing `probe` or validation found; `error` keeps the connector from starting, `warning` is only said. */
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  /** Error code (error-codes.ts). */
+  readonly code: string;
+  /** What kind of remedy it needs: config → exit code 2, environment → exit code 3. */
+  readonly kind: 'config' | 'environment';
+  /** The configuration key it is about. */
+  readonly key: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface Plugin<C> {
+  readonly type: 'source' | 'sink';
+  /** Names accepted in `connector.class`; first the Java class, which is what REST shows. */
+  readonly names: readonly string[];
+  readonly version: string;
+  readonly config: ConfigDef<C>;
+  /** Checks across keys and checks that need a connection. All findings, never the first only; never throws. */
+  probe(config: C, signal: AbortSignal): Promise<readonly Finding[]>;
+  taskConfigs(raw: RawConfig, maxTasks: number): readonly RawConfig[];
+}
+
+export interface TaskContext {
+  /** Connector name. */
+  readonly name: string;
+  readonly taskId: number;
+  readonly logger: Logger;
+  readonly metrics: MetricGroup;
+  readonly clock: { now(): number };
+}
+
+export interface SourceTaskContext extends TaskContext {
+  /** The last durable offset of a partition, asked each time it is needed (start, reassignment). */
+  committed(partition: SourcePartition): Promise<SourceOffset | null>;
+}
+
+export interface SourceConnector<C = unknown> extends Plugin<C> {
+  readonly type: 'source';
+  createTask(config: C, context: SourceTaskContext): SourceTask;
+}
+
+/** What a task is doing, for status lines, REST and metrics. */
+export interface TaskProgress {
+  /** `snapshot`, `streaming`, `recovering` … */
+  readonly phase: string;
+  readonly rowsTotal: number;
+  /** Behind the source, milliseconds; null when not known. */
+  readonly lagMs: number | null;
+  /** Rows done and rows expected of a running snapshot; null otherwise. */
+  readonly snapshot: { readonly done: number; readonly expected: number | null } | null;
+}
+
+export interface SourceTask {
+  start(signal: AbortSignal): Promise<void>;
+  /** Next batch, or null after a poll interval without one. Never called concurrently. Throws CdcError. */
+  poll(signal: AbortSignal): Promise<Batch | null>;
+  /** The offset is durable downstream: the source may forget what precedes it. */
+  committed?(partition: SourcePartition, offset: SourceOffset): Promise<void>;
+  progress?(): TaskProgress;
+  /** True once everything there will ever be was polled (snapshot.mode=initial_only); the runner then flushes and stops. */
+  finished?(): boolean;
+  stop(): Promise<void>;
+}
+
+export interface SinkConnector<C = unknown> extends Plugin<C> {
+  readonly type: 'sink';
+  createTask(config: C, context: TaskContext): SinkTask;
+}
+
+export interface SinkTask {
+  start(signal: AbortSignal): Promise<void>;
+  /**
+   * The offset that committed together with the data, for sinks that keep offsets beside it; they win over
+   * any other store. null = none stored. Absent method = the sink keeps none. Called after `start`.
+   */
+  committedOffset?(partition: SourcePartition): Promise<SourceOffset | null>;
+  /** Accepts ownership of the batch. Resolves when buffered, not when durable; a slow `put` is the backpressure. */
+  put(batch: Batch, signal: AbortSignal): Promise<void>;
+  /** Buffers passed their row, byte or age limit. Asked after each `put` and when idle. */
+  shouldFlush(): boolean;
+  /** Resolves when everything accepted so far, and the offsets of its batches, are durable. All or nothing. */
+  flush(signal: AbortSignal): Promise<void>;
+  progress?(): TaskProgress;
+  stop(): Promise<void>;
+}
