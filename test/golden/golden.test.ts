@@ -3,18 +3,17 @@
  * and compares record by record. What a case holds and which fields vary: README.md beside this file.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
+import { freePort } from '../support/free-port.ts';
+import { Riverbend } from '../support/riverbend.ts';
 import { mariadbPort, mysqlPort } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 import { compareDelivered, loadProduced, loadRecording } from './compare.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
 const CASES = join(import.meta.dirname, 'cases');
 
 /** Recordings of features riverbend does not have yet, by name. */
@@ -37,14 +36,6 @@ interface Phase {
   readonly noStream?: boolean;
   readonly linger?: number;
   readonly idle?: number;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Statements of a script, split at semicolons outside quotes and comments. */
@@ -187,55 +178,27 @@ async function runPhase(run: PhaseRun, body: (daemon: Daemon) => Promise<void>):
   text.push('debezium.format.key.schemas.enable=true', 'debezium.format.value.schemas.enable=true', `quarkus.http.port=${http}`);
   const file = join(run.dir, 'app.properties');
   writeFileSync(file, `${text.join('\n')}\n`);
-  const log = openSync(join(run.dir, 'log'), 'a');
-  const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), 'run', file], { cwd: ROOT, stdio: ['ignore', log, log] });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const running = () => child.exitCode === null && child.signalCode === null;
+  const riverbend = new Riverbend(['run', file], { logFile: join(run.dir, 'log'), httpPort: http });
   try {
     await body({
-      async ready() {
-        await until('ready', 30_000, async () => !running() || (await isReady(http)));
-      },
+      ready: () => riverbend.ready(30_000),
       async settled(atLeast) {
         let size = -1;
         let since = Date.now();
-        await until('the file to settle', 20_000, async () => {
+        await until('the file to settle', 20_000, () => {
           const now = existsSync(run.out) ? statSync(run.out).size : 0;
           if (now !== size) [size, since] = [now, Date.now()];
-          if (!running()) return true;
+          if (!riverbend.running) return true;
           const quietMs = Date.now() - since;
           return quietMs > 3000 || (quietMs > 400 && atLeast > 0 && countLines(run.out) >= atLeast);
         });
       },
     });
   } finally {
-    await stop(child, exited);
+    await riverbend.stop(15_000);
   }
-}
-
-async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-  const killer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-  await exited;
-  clearTimeout(killer);
 }
 
 function countLines(path: string): number {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
-}
-
-async function isReady(port: number): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${port}/health/ready`, { signal: AbortSignal.timeout(1000) })).status === 200;
-  } catch {
-    return false;
-  }
-}
-
-async function until(what: string, deadlineMs: number, condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + deadlineMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms in vain for ${what}`);
-    await delay(50);
-  }
 }
