@@ -1,0 +1,89 @@
+/**
+ * `kill -9` of riverbend, of Kafka and of MySQL at random moments of snapshot, stream and sink flush.
+ * Afterwards source and Databend are equal and no key is doubled. The seed is printed; RIVERBEND_CHAOS_SEED repeats a run,
+ * RIVERBEND_CHAOS_CHANGES and RIVERBEND_CHAOS_KILLS make it longer.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DatabendProbe } from '../support/databend.ts';
+import { Pipeline } from '../support/pipeline.ts';
+import { Random } from '../support/random.ts';
+import { databendDsn, mysqlPort, openTestStack } from '../support/servers.ts';
+import { until } from '../support/until.ts';
+import { Workload } from '../support/workload.ts';
+
+const SEED = Number(process.env['RIVERBEND_CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const CHANGES = Number(process.env['RIVERBEND_CHAOS_CHANGES'] ?? 30_000);
+const KILLS = Number(process.env['RIVERBEND_CHAOS_KILLS'] ?? 6);
+
+type Victim = 'riverbend' | 'kafka' | 'mysql';
+
+for (const mode of ['embedded', 'kafka'] as const) {
+  const victims: readonly Victim[] = mode === 'kafka' ? ['riverbend', 'riverbend', 'kafka', 'mysql'] : ['riverbend', 'riverbend', 'mysql'];
+
+  test(`source and Databend are equal after random kills of ${[...new Set(victims)].join(', ')} (${mode}, seed ${SEED})`, {
+    timeout: 600_000,
+  }, async (t) => {
+    const random = new Random(SEED);
+    const stack = await openTestStack();
+    const database = `kill_${mode}_${process.pid}`;
+    const dir = mkdtempSync(join(tmpdir(), 'riverbend-kill-'));
+    const target = await DatabendProbe.open(databendDsn());
+    const workload = new Workload({ port: mysqlPort(), database, seed: SEED, changes: CHANGES, initialRows: 20_000 });
+    const stop = new AbortController();
+    let running: Promise<void> = Promise.resolve();
+    try {
+      await workload.prepare();
+      const pipeline = await Pipeline.create({
+        server: 'mysql',
+        mode,
+        port: mysqlPort(),
+        name: database,
+        databases: database,
+        dir,
+        serverId: 81_000 + random.below(9000),
+        partitions: 3,
+      });
+      let daemon = pipeline.start();
+      running = workload.run(stop.signal);
+      running.catch(() => {});
+      for (let kill = 0; kill < KILLS; kill++) {
+        // Random moments are the point here: the first kills fall into the snapshot, the later ones into stream and flush.
+        await delay(random.below(kill < 2 ? 1500 : 5000));
+        const victim = kill < 2 ? 'riverbend' : random.pick(victims);
+        t.diagnostic(`kill ${kill + 1}: ${victim} after ${workload.done} changes`);
+        if (victim === 'riverbend') {
+          await daemon.kill9();
+        } else {
+          await stack.kill9(victim);
+          await stack.start(victim);
+        }
+        if (!daemon.running) daemon = pipeline.start();
+      }
+      await running;
+      await until(
+        'Databend to catch up',
+        180_000,
+        async () => {
+          if (!daemon.running) throw new Error(`riverbend ended with ${daemon.exitCode}\n${daemon.log().slice(-4000)}`);
+          return workload.looksEqual(target);
+        },
+        500,
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${daemon.log().slice(-4000)}`, { cause: error });
+      });
+      assert.deepEqual(await workload.compare(target), []);
+      assert.ok(await daemon.stop(), 'drained within the time');
+    } finally {
+      stop.abort();
+      await running.catch(() => {});
+      await target.exec(`DROP DATABASE IF EXISTS "${database}"`);
+      await target.close();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+}
