@@ -35,7 +35,7 @@ export interface SourceInfo {
   readonly query: string | null;
   /**
    * The `source` struct as the envelope's schema has it, positional; the entry of its `row` field is
-   * a placeholder: row i of the chunk has `firstRow + i` there.
+   * a placeholder: row i of the chunk has `firstRow + i` there, and 0 in a snapshot.
    */
   readonly values: Row;
 }
@@ -94,6 +94,8 @@ export interface RecordChunk {
   readonly kind: 'record';
   readonly record: SourceRecord;
   readonly offset: SourceOffset | null;
+  /** Its message carries no batch headers, as Debezium's transaction and heartbeat records. */
+  readonly plain?: boolean;
 }
 
 /** One DDL statement, in its place between the rows. */

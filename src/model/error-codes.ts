@@ -3,15 +3,42 @@
  * from this table. A code is API: it is never reused for something else.
  */
 export const ERROR_CODES: Readonly<Record<string, string>> = {
+  CDC_ABORTED: 'riverbend was asked to stop. Never an error.',
   CDC_COMMAND_INVALID: 'The command line is not understood. `riverbend help` shows the commands.',
   CDC_CONFIG_FILE: 'A configuration file is missing or is not the properties, YAML or JSON it should be. The message names the line.',
   CDC_CONFIG_INVALID: 'The configuration has errors; every one is listed with its key. Correct them and start again.',
   CDC_CONFIG_UNKNOWN_KEY:
     'No part of riverbend knows this key. Correct it (the nearest known name is given) or remove it; with `config.strict=true` it is an error.',
   CDC_FILE_SINK: 'The file sink cannot write its file. Check `debezium.sink.file.path`, permissions and free space.',
+  CDC_HISTORY_MISSING: 'There is an offset but no schema history to interpret the binlog with.',
   CDC_HTTP_LISTEN: 'The HTTP listener could not be opened. Choose a free port or an address of this machine.',
   CDC_INTERNAL_ASSERTION: 'Something happened that riverbend holds to be impossible. Please report it with the log.',
+  CDC_MYSQL_BINLOG_DISABLED: 'The server writes no binary log. Start it with log_bin and a server_id.',
+  CDC_MYSQL_BINLOG_EVENT:
+    'A binlog event has a form riverbend does not know. It stops rather than skip it; please report it with the position.',
+  CDC_MYSQL_BINLOG_FORMAT:
+    'binlog_format is not ROW, or a statement-format change of a captured table is in the binlog. Set binlog_format=ROW globally and in sessions, then snapshot anew.',
+  CDC_MYSQL_BINLOG_INCIDENT: 'The server wrote an incident event: it lost changes itself. Snapshot anew.',
+  CDC_MYSQL_BINLOG_PURGED:
+    'The binlog file or GTIDs the stored offset needs are gone from the server. Snapshot anew, and keep binlogs longer.',
+  CDC_MYSQL_CONNECTION_LOST: 'The connection to MySQL ended. riverbend reconnects from the last transaction boundary.',
+  CDC_MYSQL_CONNECTION_SILENT: 'Nothing, not even a heartbeat, came on the replication connection. riverbend reconnects.',
+  CDC_MYSQL_PARTIAL_JSON:
+    'The binlog holds a partial JSON update (binlog_row_value_options=PARTIAL_JSON), which does not carry the whole row. Unset it and snapshot anew.',
+  CDC_MYSQL_POSITION_AHEAD: 'The stored offset holds transactions the server does not have. The server was restored or is another one.',
+  CDC_MYSQL_POSITION_INVALID: "The stored offset points to no event of the server's binlog.",
+  CDC_MYSQL_PRIVILEGE: 'The database user may not do what riverbend needs. Grant the privilege named.',
+  CDC_MYSQL_REPLICATION: 'The server refused to send its binlog; its own words follow.',
+  CDC_MYSQL_ROW_IMAGE: 'binlog_row_image is not FULL, globally or in the session that wrote a row event. Set it to FULL.',
+  CDC_MYSQL_SERVER_ID_IN_USE: 'Two replication clients use one server id. Give every connector its own database.server.id.',
+  CDC_MYSQL_SNAPSHOT: 'The snapshot could not be taken.',
+  CDC_MYSQL_TABLE_UNKNOWN:
+    'A row change came for a captured table whose definition at that position is not known. Snapshot anew, or recover the schema history.',
+  CDC_MYSQL_TRANSACTION_PAYLOAD: 'A compressed transaction could not be inflated.',
+  CDC_MYSQL_UNREACHABLE: 'The server does not answer at database.hostname:database.port.',
+  CDC_MYSQL_XA: 'A prepared XA transaction is larger than what may be held back until it commits.',
   CDC_NOT_AVAILABLE: 'This version of riverbend does not have what was asked for yet.',
+  CDC_OFFSET_INVALID: 'The stored offset is not a binlog offset, or not one of this kind of server.',
   CDC_OFFSET_STORE_CORRUPT: 'The offset file cannot be read as one. Restore it or its `.bak`, or use another path to start over.',
   CDC_OFFSET_STORE_UNAVAILABLE: 'The offset file cannot be opened or written. Check path, permissions and free space.',
   CDC_SHUTDOWN_TIMEOUT: 'The tasks did not drain within `shutdown.timeout.ms`. What was not committed is read again at the next start.',
