@@ -4,6 +4,8 @@
  */
 export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_ABORTED: 'riverbend was asked to stop. Never an error.',
+  CDC_AVRO_SCHEMA:
+    'A schema cannot be written as Avro: a name Avro does not allow, or one name for two different schemas. Set schema.name.adjustment.mode and field.name.adjustment.mode to avro.',
   CDC_COMMAND_INVALID: 'The command line is not understood. `riverbend help` shows the commands.',
   CDC_CONFIG_FILE: 'A configuration file is missing or is not the properties, YAML or JSON it should be. The message names the line.',
   CDC_CONFIG_INVALID: 'The configuration has errors; every one is listed with its key. Correct them and start again.',
@@ -13,6 +15,8 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_HISTORY_MISSING: 'There is an offset but no schema history to interpret the binlog with.',
   CDC_HTTP_LISTEN: 'The HTTP listener could not be opened. Choose a free port or an address of this machine.',
   CDC_INTERNAL_ASSERTION: 'Something happened that riverbend holds to be impossible. Please report it with the log.',
+  CDC_MESSAGE_DECODE:
+    'A message or its schema is not what the configured converter reads. Check that key.converter and value.converter match the producer.',
   CDC_MYSQL_BINLOG_DISABLED: 'The server writes no binary log. Start it with log_bin and a server_id.',
   CDC_MYSQL_BINLOG_EVENT:
     'A binlog event has a form riverbend does not know. It stops rather than skip it; please report it with the position.',
@@ -21,6 +25,7 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_MYSQL_BINLOG_INCIDENT: 'The server wrote an incident event: it lost changes itself. Snapshot anew.',
   CDC_MYSQL_BINLOG_PURGED:
     'The binlog file or GTIDs the stored offset needs are gone from the server. Snapshot anew, and keep binlogs longer.',
+  CDC_MYSQL_CHARSET_UNKNOWN: 'A text column has a character set riverbend has no table for. Convert the column to utf8mb4, or exclude it.',
   CDC_MYSQL_CONNECTION_LOST: 'The connection to MySQL ended. riverbend reconnects from the last transaction boundary.',
   CDC_MYSQL_CONNECTION_SILENT: 'Nothing, not even a heartbeat, came on the replication connection. riverbend reconnects.',
   CDC_MYSQL_PARTIAL_JSON:
@@ -35,11 +40,25 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_MYSQL_TABLE_UNKNOWN:
     'A row change came for a captured table whose definition at that position is not known. Snapshot anew, or recover the schema history.',
   CDC_MYSQL_TRANSACTION_PAYLOAD: 'A compressed transaction could not be inflated.',
+  CDC_MYSQL_TYPE_UNKNOWN:
+    'A column has a type riverbend does not know. Exclude the column with `column.exclude.list` and please report it.',
   CDC_MYSQL_UNREACHABLE: 'The server does not answer at database.hostname:database.port.',
   CDC_MYSQL_XA: 'A prepared XA transaction is larger than what may be held back until it commits.',
   CDC_NOT_AVAILABLE: 'This version of riverbend does not have what was asked for yet.',
   CDC_OFFSET_INVALID: 'The stored offset is not a binlog offset, or not one of this kind of server.',
   CDC_OFFSET_STORE_CORRUPT: 'The offset file cannot be read as one. Restore it or its `.bak`, or use another path to start over.',
   CDC_OFFSET_STORE_UNAVAILABLE: 'The offset file cannot be opened or written. Check path, permissions and free space.',
+  CDC_REGISTRY_INCOMPATIBLE:
+    "The schema registry refuses a schema under the subject's compatibility rule. Relax the subject's compatibility, or evolve the table compatibly.",
+  CDC_REGISTRY_NOT_FOUND: 'The schema registry has no such schema or subject. Register it, or let auto.register.schemas do it.',
+  CDC_REGISTRY_REJECTED:
+    'The schema registry refused a request: credentials, permissions or an invalid schema. The message has its answer.',
+  CDC_REGISTRY_UNAVAILABLE: 'The schema registry could not be reached or failed. The task retries with backoff; check schema.registry.url.',
+  CDC_ROW_DECODE:
+    'A rows event of the binlog could not be decoded. The message says what is wrong with it; nothing of the event was emitted. Please report it.',
+  CDC_ROW_SCHEMA_MISMATCH:
+    'A rows event does not fit the table definition known at its position, so its values cannot be told apart. Set `binlog_row_metadata=FULL` and take a new snapshot (`snapshot.mode=recovery` rebuilds the schema history).',
   CDC_SHUTDOWN_TIMEOUT: 'The tasks did not drain within `shutdown.timeout.ms`. What was not committed is read again at the next start.',
+  CDC_VALUE_CONVERT:
+    'A value cannot be expressed in the type its column is emitted with, for instance an unsigned BIGINT beyond int64. Choose the handling mode the message names, or `event.converting.failure.handling.mode=warn` to emit null instead.',
 };
