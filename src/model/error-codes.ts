@@ -17,6 +17,18 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_INTERNAL_ASSERTION: 'Something happened that riverbend holds to be impossible. Please report it with the log.',
   CDC_MESSAGE_DECODE:
     'A message or its schema is not what the configured converter reads. Check that key.converter and value.converter match the producer.',
+  CDC_KAFKA_AUTHENTICATION: 'The broker refused our credentials or TLS. Check `security.protocol`, `sasl.*`, `ssl.*`.',
+  CDC_KAFKA_AUTHORIZATION: 'The principal lacks an ACL on the topic, group or cluster named. Grant it.',
+  CDC_KAFKA_COMPRESSION: 'Messages are compressed in a way riverbend cannot read or write (snappy, lz4). Use zstd, gzip or none.',
+  CDC_KAFKA_FENCED: 'A newer producer with the same transactional id took over; this one may write no more.',
+  CDC_KAFKA_MESSAGE: 'A message of a consumed topic has a form riverbend does not know. The context has topic, partition and offset.',
+  CDC_KAFKA_MESSAGE_TOO_LARGE:
+    'A message is larger than the topic or `max.request.size` allows. Raise `max.message.bytes` and `max.request.size`, or exclude the column.',
+  CDC_KAFKA_OFFSET_LOST:
+    'The stored offset lies outside of what the topic holds: messages were removed before they were consumed, or the topic was created anew.',
+  CDC_KAFKA_SCHEMALESS: 'A message carries no schema, so columns and types are not known. Use Avro, or JSON with `schemas.enable=true`.',
+  CDC_KAFKA_TOPIC: 'A topic is missing and could not be created. Create it, or correct `topic.creation.*`.',
+  CDC_KAFKA_UNAVAILABLE: 'Kafka does not answer, or lost the connection. riverbend tries again.',
   CDC_MYSQL_BINLOG_DISABLED: 'The server writes no binary log. Start it with log_bin and a server_id.',
   CDC_MYSQL_BINLOG_EVENT:
     'A binlog event has a form riverbend does not know. It stops rather than skip it; please report it with the position.',
