@@ -1,0 +1,105 @@
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { CdcError } from '../model/errors.ts';
+import { type Compress, encodeProduce, type ProduceArguments } from './produce-request.ts';
+
+/**
+ * The only importer of kafkajs (2.2.4, pinned): loads it, gives it the codecs it lacks, and replaces two of
+ * its inner functions that dominate the cost of producing: the record encoder (produce-request.ts) and the
+ * grouping by partition, which copies a growing array per message and so is quadratic in the batch.
+ * An upgrade that moves them fails in test/unit/kafka/produce-request.test.ts, not in production.
+ */
+export type KafkaJs = typeof import('kafkajs');
+export type { Admin, Consumer, EachBatchPayload, ITopicConfig, Kafka, KafkaConfig, KafkaMessage, LogEntry, Producer, SASLOptions } from 'kafkajs';
+
+interface EncoderLike {
+  readonly buf: Buffer;
+  readonly buffer: Buffer;
+  size(): number;
+}
+
+interface Codec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
+  decompress(buffer: Buffer): Promise<Buffer>;
+}
+
+interface PartitionerArguments {
+  readonly topic: string;
+  readonly partitionMetadata: readonly unknown[];
+  readonly messages: readonly { readonly partition?: number }[];
+  readonly partitioner: (args: { topic: string; partitionMetadata: readonly unknown[]; message: unknown }) => number;
+}
+
+const require = createRequire(import.meta.url);
+
+let loaded: KafkaJs | null = null;
+
+/** kafkajs, with what is said above. */
+export function loadKafkaJs(): KafkaJs {
+  if (loaded !== null) return loaded;
+  const { lookupCodec } = require('kafkajs/src/protocol/message/compression') as { lookupCodec(type: number): Codec | null };
+  const compress: Compress = async (type, records) => {
+    const codec = lookupCodec(type);
+    if (codec === null) throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `no codec for Kafka compression type ${type}`);
+    return await codec.compress({ buffer: records });
+  };
+  replaceModule('kafkajs/src/protocol/requests/produce/v3/request', (args: ProduceArguments) => ({
+    apiKey: 0,
+    apiVersion: 3,
+    apiName: 'Produce',
+    expectResponse: () => args.acks !== 0,
+    encode: async (): Promise<EncoderLike> => {
+      const buffer = await encodeProduce(args, compress);
+      return { buf: buffer, buffer, size: () => buffer.length };
+    },
+  }));
+  replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition);
+  const kafkajs = require('kafkajs') as KafkaJs;
+  addCodecs(kafkajs);
+  loaded = kafkajs;
+  return kafkajs;
+}
+
+/** Loads a module of kafkajs and puts `exports` in its place for all that is loaded after it. */
+function replaceModule(name: string, exports: unknown): void {
+  const path = require.resolve(name);
+  const original: unknown = require(path);
+  const module = require.cache[path];
+  if (typeof original !== 'function' || module === undefined) {
+    throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `kafkajs: ${name} is not the function riverbend replaces`, {
+      hint: 'install the kafkajs version package.json names',
+    });
+  }
+  module.exports = exports;
+}
+
+function groupByPartition({ topic, partitionMetadata, messages, partitioner }: PartitionerArguments): Record<number, unknown[]> {
+  const result: Record<number, unknown[]> = {};
+  if (partitionMetadata.length === 0) return result;
+  for (const message of messages) {
+    const partition = message.partition ?? partitioner({ topic, partitionMetadata, message });
+    const list = result[partition];
+    if (list === undefined) result[partition] = [message];
+    else list.push(message);
+  }
+  return result;
+}
+
+function addCodecs(kafkajs: KafkaJs): void {
+  const codecs = kafkajs.CompressionCodecs as Record<number, () => Codec>;
+  const compress = promisify(zstdCompress);
+  const decompress = promisify(zstdDecompress);
+  codecs[kafkajs.CompressionTypes.ZSTD] = () => ({
+    compress: (encoder) => compress(encoder.buffer, { params: { [constants.ZSTD_c_compressionLevel]: 3 } }),
+    decompress: (buffer) => decompress(buffer),
+  });
+  codecs[kafkajs.CompressionTypes.Snappy] = () => unsupported('snappy');
+  codecs[kafkajs.CompressionTypes.LZ4] = () => unsupported('lz4');
+}
+
+function unsupported(name: string): never {
+  throw new CdcError('CDC_KAFKA_COMPRESSION', 'environment', `Kafka messages compressed with ${name} cannot be read or written`, {
+    hint: 'let the producers of the topic use compression.type zstd, gzip or none',
+  });
+}
