@@ -54,8 +54,8 @@ export function runningPid(pidFile: string): number | null {
   return stat !== null && stat.startTicks === record.startTicks && stat.state !== 'Z' ? record.pid : null;
 }
 
-/** Sends `signal` and waits until the process is gone; after `graceMs` it is killed. Removes the pid file. */
-export async function terminate(pidFile: string, signal: 'SIGTERM' | 'SIGKILL', graceMs = 30_000): Promise<void> {
+/** Sends `signal` and waits until the process is gone; after `graceMs` it is killed. Removes the pid file. True when there was one to end. */
+export async function terminate(pidFile: string, signal: 'SIGTERM' | 'SIGKILL', graceMs = 30_000): Promise<boolean> {
   const pid = runningPid(pidFile);
   if (pid !== null) {
     kill(pid, signal);
@@ -73,6 +73,7 @@ export async function terminate(pidFile: string, signal: 'SIGTERM' | 'SIGKILL', 
     }
   }
   rmSync(pidFile, { force: true });
+  return pid !== null;
 }
 
 export function kill(pid: number, signal: NodeJS.Signals): void {

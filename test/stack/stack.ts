@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 import type { Ports, ServiceName } from './options.ts';
 import { freePortBase, HOST, isPortFree, portsFrom, SERVICE_NAMES } from './options.ts';
-import { kill, runningPid, terminate } from './processes.ts';
+import { kill, runningPid, terminate, waitFor } from './processes.ts';
 import { requireMachine } from './requirements.ts';
 import { connect } from './services/connect.ts';
 import { databend, databendDsn } from './services/databend.ts';
@@ -113,8 +113,10 @@ export function openStack(folder: string, log: (line: string) => void = () => un
     kill(found, what);
   };
   const end = async (name: ServiceName, how: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    await terminate(pidFile(name), how, SERVICES[name].stopGraceMs);
+    const ended = await terminate(pidFile(name), how, SERVICES[name].stopGraceMs);
     for (const port of SERVICES[name].listens(ports)) {
+      // other threads of a killed process may hold its sockets a little longer
+      if (ended) await waitFor(`${name}: port ${port} is still taken`, () => isPortFree(port), { deadlineMs: 10_000 });
       for (const suffix of ['', '.lock']) rmSync(socketPath(port) + suffix, { force: true });
     }
   };
@@ -139,7 +141,7 @@ export function openStack(folder: string, log: (line: string) => void = () => un
         databend: { RIVERBEND_TEST_DATABEND: databendDsn(ports) },
         connect: { RIVERBEND_TEST_CONNECT: connect.address(ports) },
       };
-      return Object.assign({}, ...SERVICE_NAMES.filter((name) => pid(name) !== null).map((name) => all[name]));
+      return Object.assign({ RIVERBEND_TEST_STACK: dir }, ...SERVICE_NAMES.filter((name) => pid(name) !== null).map((name) => all[name]));
     },
     start: async (name, extra) => {
       if (pid(name) !== null) return;

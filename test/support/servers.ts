@@ -1,3 +1,6 @@
+import type { Stack } from '../stack/stack.ts';
+import { openStack } from '../stack/stack.ts';
+
 /**
  * Where the servers are that a test needs. `npm test` starts them and sets these variables; for single files:
  * `npm run stack -- up` prints them. A server that is needed and not there fails the test that needs it.
@@ -29,3 +32,6 @@ export const registryUrl = (): string => required('RIVERBEND_TEST_REGISTRY');
 
 /** `databend://user:password@host:port/database?…` */
 export const databendDsn = (): string => required('RIVERBEND_TEST_DATABEND');
+
+/** The stack these servers belong to, for tests that kill and restart them. */
+export const openTestStack = async (): Promise<Stack> => openStack(required('RIVERBEND_TEST_STACK'));
