@@ -40,7 +40,8 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
   let i = start;
   const last = end - 7;
   for (; i < last; i += 8) {
-    const a = c ^ ((bytes[i] as number) | ((bytes[i + 1] as number) << 8) | ((bytes[i + 2] as number) << 16) | ((bytes[i + 3] as number) << 24));
+    const a =
+      c ^ ((bytes[i] as number) | ((bytes[i + 1] as number) << 8) | ((bytes[i + 2] as number) << 16) | ((bytes[i + 3] as number) << 24));
     c =
       (T7[a & 0xff] as number) ^
       (T6[(a >>> 8) & 0xff] as number) ^

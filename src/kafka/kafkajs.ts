@@ -11,7 +11,18 @@ import { type Compress, encodeProduce, type ProduceArguments } from './produce-r
  * An upgrade that moves them fails in test/unit/kafka/produce-request.test.ts, not in production.
  */
 export type KafkaJs = typeof import('kafkajs');
-export type { Admin, Consumer, EachBatchPayload, ITopicConfig, Kafka, KafkaConfig, KafkaMessage, LogEntry, Producer, SASLOptions } from 'kafkajs';
+export type {
+  Admin,
+  Consumer,
+  EachBatchPayload,
+  ITopicConfig,
+  Kafka,
+  KafkaConfig,
+  KafkaMessage,
+  LogEntry,
+  Producer,
+  SASLOptions,
+} from 'kafkajs';
 
 interface EncoderLike {
   readonly buf: Buffer;
@@ -78,7 +89,7 @@ function groupByPartition({ topic, partitionMetadata, messages, partitioner }: P
   const result: Record<number, unknown[]> = {};
   if (partitionMetadata.length === 0) return result;
   for (const message of messages) {
-    const partition = message.partition ?? partitioner({ topic, partitionMetadata, message });
+    const partition = partitioner({ topic, partitionMetadata, message });
     const list = result[partition];
     if (list === undefined) result[partition] = [message];
     else list.push(message);

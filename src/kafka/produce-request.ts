@@ -77,7 +77,12 @@ function writeNullableString(out: Buffer, at: number, text: string | null): numb
   return at + 2 + out.write(text, at + 2);
 }
 
-async function encodePartition(request: ProduceArguments, data: PartitionData, type: number, compress: Compress): Promise<readonly Buffer[]> {
+async function encodePartition(
+  request: ProduceArguments,
+  data: PartitionData,
+  type: number,
+  compress: Compress,
+): Promise<readonly Buffer[]> {
   const { messages } = data;
   const times = timestamps(messages);
   let size = RECORD_BATCH_OVERHEAD + 8;

@@ -116,9 +116,14 @@ export class Topics {
     const existing = await this.#describe(topic);
     const partitions = existing ?? (await this.#createTopic(topic, options.single === true));
     if (options.single === true && partitions !== 1) {
-      throw new CdcError('CDC_KAFKA_TOPIC', 'environment', `topic ${topic}: schema changes need exactly one partition, it has ${partitions}`, {
-        hint: 'delete the topic, or use another topic.prefix',
-      });
+      throw new CdcError(
+        'CDC_KAFKA_TOPIC',
+        'environment',
+        `topic ${topic}: schema changes need exactly one partition, it has ${partitions}`,
+        {
+          hint: 'delete the topic, or use another topic.prefix',
+        },
+      );
     }
     this.#partitions.set(topic, partitions);
     return partitions;
