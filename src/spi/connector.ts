@@ -1,6 +1,7 @@
 import type { Batch } from '../model/chunk.ts';
 import type { SourceOffset, SourcePartition } from '../model/offset.ts';
 import type { ConfigDef, RawConfig } from './config-def.ts';
+import type { Converter } from './converter.ts';
 import type { Logger, MetricGroup } from './telemetry.ts';
 
 /** One thing `probe` or validation found; `error` keeps the connector from starting, `warning` is only said. */
@@ -69,9 +70,14 @@ export interface SourceTask {
   stop(): Promise<void>;
 }
 
+export interface SinkTaskContext extends TaskContext {
+  /** The configured converters, for sinks that write messages rather than rows (file, log). Headers are JSON without schema. */
+  readonly converters: { readonly key: Converter; readonly value: Converter; readonly header: Converter };
+}
+
 export interface SinkConnector<C = unknown> extends Plugin<C> {
   readonly type: 'sink';
-  createTask(config: C, context: TaskContext): SinkTask;
+  createTask(config: C, context: SinkTaskContext): SinkTask;
 }
 
 export interface SinkTask {
