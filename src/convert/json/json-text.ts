@@ -17,8 +17,8 @@ export function quoteText(text: string): string {
   return json.includes('\\u') ? json.replace(LOWER_ESCAPE, upper) : json;
 }
 
-function upper(escape: string): string {
-  return escape.length === 2 ? escape : `\\u00${escape.slice(4).toUpperCase()}`;
+function upper(sequence: string): string {
+  return sequence.length === 2 ? sequence : `\\u00${sequence.slice(4).toUpperCase()}`;
 }
 
 /** `Double.toString`: at least one fraction digit, `1.0E10` from 1e7 on and below 1e-3, shortest digits. NaN and infinities quoted, as Jackson does. */
