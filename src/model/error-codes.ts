@@ -11,6 +11,27 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_CONFIG_INVALID: 'The configuration has errors; every one is listed with its key. Correct them and start again.',
   CDC_CONFIG_UNKNOWN_KEY:
     'No part of riverbend knows this key. Correct it (the nearest known name is given) or remove it; with `config.strict=true` it is an error.',
+  CDC_DATABEND_AUTH: 'Databend refused user or password. Check `connection.user` and `connection.password`.',
+  CDC_DATABEND_CONNECTION: 'Databend does not answer at `connection.url`, or the connection was lost. riverbend tries again.',
+  CDC_DATABEND_FAILED: 'Databend refused a statement for a reason riverbend does not know; the error number tells.',
+  CDC_DATABEND_FENCED: 'Another task with the same connector name wrote to the target since this one started; this one may write no more.',
+  CDC_DATABEND_KEYLESS:
+    'A row of a table without key was updated or deleted and cannot be found by its values. Give the table a key, or use insert.mode=insert.',
+  CDC_DATABEND_PANIC: 'Databend failed internally on a statement. riverbend tries again.',
+  CDC_DATABEND_PARTITIONS:
+    'Partitions of a source table were truncated or dropped: rows vanished without delete events. Snapshot the table anew.',
+  CDC_DATABEND_PRIVILEGE: 'The Databend user may not do what the sink needs. Grant the privilege named.',
+  CDC_DATABEND_ROW_MISSING:
+    'An update carries only some columns, and the row it changes is not in Databend. Set binlog_row_image=FULL and snapshot anew.',
+  CDC_DATABEND_SCHEMA: 'A table in Databend is not as the sink left it. Compare it with the source table.',
+  CDC_DATABEND_STAGE: 'The Databend server reads a staged file differently from what the sink relies on.',
+  CDC_DATABEND_TABLE_MISSING: 'The target table does not exist and auto.create is off.',
+  CDC_DATABEND_TYPE_CONFLICT:
+    'A column of the target cannot hold what the source sends, and cannot be changed to without loss. Change it by hand.',
+  CDC_DATABEND_UNAVAILABLE: 'Databend is busy, overloaded or in conflict with another writer. riverbend tries again.',
+  CDC_DATABEND_UNSUPPORTED: 'Databend does not understand a statement of the sink: version too old, or a defect. Please report it.',
+  CDC_DATABEND_VALUE: 'Databend refused a value; the message names table and column where known.',
+  CDC_DATABEND_VALUE_RANGE: 'A date or time lies outside what Databend can hold. See `value.range.policy`.',
   CDC_FILE_SINK: 'The file sink cannot write its file. Check `debezium.sink.file.path`, permissions and free space.',
   CDC_HISTORY_MISSING: 'There is an offset but no schema history to interpret the binlog with.',
   CDC_HTTP_LISTEN: 'The HTTP listener could not be opened. Choose a free port or an address of this machine.',
@@ -73,4 +94,5 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_SHUTDOWN_TIMEOUT: 'The tasks did not drain within `shutdown.timeout.ms`. What was not committed is read again at the next start.',
   CDC_VALUE_CONVERT:
     'A value cannot be expressed in the type its column is emitted with, for instance an unsigned BIGINT beyond int64. Choose the handling mode the message names, or `event.converting.failure.handling.mode=warn` to emit null instead.',
+  CDC_SCHEMA_EVOLUTION: 'The source table changed and schema.evolution (or auto.evolve) does not allow the target to follow.',
 };
