@@ -151,7 +151,7 @@ export class Registry {
 
   /** Id and text of the subject's latest version. */
   async latest(subject: string): Promise<{ readonly id: number; readonly text: string }> {
-    const answer = await this.#ask(subject, (api) => api.Subject.latestVersion({ subject, timeout: REQUEST_TIMEOUT_MS }));
+    const answer = await this.#ask(`subject "${subject}"`, (api) => api.Subject.latestVersion({ subject, timeout: REQUEST_TIMEOUT_MS }));
     return { id: idFrom(answer, subject), text: answer.schema ?? '' };
   }
 
@@ -179,7 +179,9 @@ export class Registry {
 
   async #register(subject: string, schema: string): Promise<number> {
     const post = (): Promise<RegistryAnswer> =>
-      this.#ask(subject, (api) => api.Subject.register({ subject, ...this.#query(), body: { schema }, timeout: REQUEST_TIMEOUT_MS }));
+      this.#ask(`subject "${subject}"`, (api) =>
+        api.Subject.register({ subject, ...this.#query(), body: { schema }, timeout: REQUEST_TIMEOUT_MS }),
+      );
     try {
       return idFrom(await post(), subject);
     } catch (error) {
@@ -190,7 +192,7 @@ export class Registry {
   }
 
   async #lookUp(subject: string, schema: string): Promise<number> {
-    const answer = await this.#ask(subject, (api) =>
+    const answer = await this.#ask(`subject "${subject}"`, (api) =>
       api.Subject.registered({ subject, ...this.#query(), body: { schema }, timeout: REQUEST_TIMEOUT_MS }),
     );
     return idFrom(answer, subject);
@@ -217,14 +219,16 @@ export class Registry {
       const key = `${subject}\n${version}`;
       if (seen.has(key)) continue;
       seen.add(key);
-      const found = await this.#ask(subject, (api) => api.Subject.version({ subject, version, timeout: REQUEST_TIMEOUT_MS }));
+      const found = await this.#ask(`subject "${subject}"`, (api) =>
+        api.Subject.version({ subject, version, timeout: REQUEST_TIMEOUT_MS }),
+      );
       texts.push(...(await this.#referencesOf(found, seen)), found.schema ?? '');
     }
     return texts;
   }
 
   /** Asks the registries in order; only an unreachable or failing one makes the next be asked. */
-  async #ask(subject: string, request: (api: Api) => Promise<{ data(): unknown }>): Promise<RegistryAnswer> {
+  async #ask(what: string, request: (api: Api) => Promise<{ data(): unknown }>): Promise<RegistryAnswer> {
     let last: unknown;
     for (const [i, api] of this.#apis.entries()) {
       try {
@@ -234,7 +238,7 @@ export class Registry {
         if (statusOf(error) < 500 || i === this.#apis.length - 1) break;
       }
     }
-    throw translate(last, subject, this.#config.urls);
+    throw translate(last, what, this.#config.urls);
   }
 }
 
@@ -246,27 +250,28 @@ function idFrom(answer: RegistryAnswer, subject: string): number {
   });
 }
 
+/** HTTP status of an answer; 503 when there was none. */
 function statusOf(error: unknown): number {
-  const status = (error as { status?: unknown } | null)?.status;
-  return typeof status === 'number' ? status : 503;
+  const { status, message } = error as { readonly status?: unknown; readonly message?: unknown };
+  if (typeof status !== 'number') return 503;
+  // The HTTP client reports refused connections and timeouts as a 400 whose text is the system error, not a registry's JSON.
+  return status === 400 && String(message).includes('Error, status 400: ') ? 503 : status;
 }
 
-function translate(error: unknown, subject: string, urls: readonly string[]): CdcError {
+function translate(error: unknown, what: string, urls: readonly string[]): CdcError {
   const status = statusOf(error);
-  const answer = (error instanceof Error ? error.message : String(error)).replace(/^Confluent_Schema_Registry - /, '');
-  const options = { cause: error, context: { subject, status } };
+  const answer = (error instanceof Error ? error.message : String(error)).replace(
+    /^Confluent_Schema_Registry - (Error, status 400: )?/,
+    '',
+  );
+  const options = { cause: error, context: { what, status } };
   if (status === 409)
-    return new CdcError(
-      'CDC_REGISTRY_INCOMPATIBLE',
-      'environment',
-      `subject "${subject}": the registry refuses the new schema: ${answer}`,
-      {
-        ...options,
-        hint: 'change the compatibility level of the subject (NONE, FORWARD), or evolve the table compatibly',
-      },
-    );
+    return new CdcError('CDC_REGISTRY_INCOMPATIBLE', 'environment', `${what}: the registry refuses the new schema: ${answer}`, {
+      ...options,
+      hint: 'change the compatibility level of the subject (NONE, FORWARD), or evolve the table compatibly',
+    });
   if (status === 404)
-    return new CdcError('CDC_REGISTRY_NOT_FOUND', 'environment', `subject "${subject}": ${answer}`, {
+    return new CdcError('CDC_REGISTRY_NOT_FOUND', 'environment', `${what}: ${answer}`, {
       ...options,
       hint: 'register the schema, set auto.register.schemas=true, or check that schema.registry.url is the registry this topic was written with',
     });
@@ -275,34 +280,19 @@ function translate(error: unknown, subject: string, urls: readonly string[]): Cd
       ...options,
       hint: 'check schema.registry.url and that the registry is up',
     });
-  return new CdcError('CDC_REGISTRY_REJECTED', 'environment', `subject "${subject}": the registry answers ${status}: ${answer}`, {
+  return new CdcError('CDC_REGISTRY_REJECTED', 'environment', `${what}: the registry answers ${status}: ${answer}`, {
     ...options,
     hint:
       status === 401 || status === 403 ? 'check basic.auth.user.info and the permissions of that user' : 'see the answer of the registry',
   });
 }
 
-interface HttpResponse {
-  error(): unknown;
-  data(): unknown;
-  enhance(extras: { readonly status?: number; readonly rawData?: string }): HttpResponse;
-}
-
 function createApi(host: string, config: RegistryConfig): Api {
-  // The HTTP client reports a refused connection as status 400; 503 is what it means for us, and what its retry understands.
-  const network = () => ({
-    response: (next: () => Promise<HttpResponse>) =>
-      next().catch((response: HttpResponse) => {
-        if (response.error() !== null) throw response.enhance({ status: 503 });
-        if (response.data() === null || response.data() === undefined) throw response.enhance({ rawData: '{}' });
-        throw response;
-      }),
-  });
   const bearer = () => ({
     prepareRequest: async (next: () => Promise<{ enhance(extras: object): unknown }>) =>
       (await next()).enhance({ headers: { Authorization: `Bearer ${config.bearerToken}` } }),
   });
   const auth = config.username === null ? {} : { auth: { username: config.username, password: config.password } };
-  const middlewares = [network, ...(config.bearerToken === null ? [] : [bearer])] as unknown as [];
+  const middlewares = (config.bearerToken === null ? [] : [bearer]) as unknown as [];
   return apiModule.default({ host, ...auth, middlewares });
 }
