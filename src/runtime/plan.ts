@@ -1,0 +1,202 @@
+import { type ConnectorKeys, connectorConfig } from '../config/connector-config.ts';
+import { claimedNames, parseFindings, unknownKey } from '../config/entry-resolution.ts';
+import { offsetKeys } from '../config/offsets-config.ts';
+import type { ConfigFinding, ConnectorSpec, RunConfig } from '../config/run-config.ts';
+import { isSecretName, maskConfig } from '../config/secrets.ts';
+import type { ConfigDef, RawConfig } from '../spi/config-def.ts';
+import type { SinkConnector, SourceConnector } from '../spi/connector.ts';
+import { type ConverterPlugin, findPlugin, type Plugins } from './plugins.ts';
+
+export type Mode = 'source-to-kafka' | 'kafka-to-sink' | 'embedded';
+
+interface PlannedConverter {
+  readonly plugin: ConverterPlugin;
+  readonly raw: RawConfig;
+}
+
+/** A connector whose configuration was understood: every part known, every key parsed. Nothing is connected yet. */
+export interface ConnectorPlan {
+  readonly spec: ConnectorSpec;
+  readonly mode: Mode;
+  /** The Java class, which is what REST shows. */
+  readonly className: string;
+  readonly source: { readonly plugin: SourceConnector; readonly config: unknown } | null;
+  readonly sink: { readonly plugin: SinkConnector; readonly config: unknown; readonly raw: RawConfig } | null;
+  readonly keys: ConnectorKeys;
+  readonly keyConverter: PlannedConverter;
+  readonly valueConverter: PlannedConverter;
+  readonly taskConfigs: readonly RawConfig[];
+  readonly worker: RawConfig;
+}
+
+export interface Planned {
+  readonly plan: ConnectorPlan | null;
+  readonly findings: readonly ConfigFinding[];
+}
+
+/** Checks a connector's configuration against its plugin, sink and converters. Every finding, never the first only. */
+export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plugins): Planned {
+  const findings: ConfigFinding[] = [];
+  const at = { keyPrefix: spec.keyPrefix, origins: spec.origins, findings };
+  const error = (key: string, message: string, hint: string): void => {
+    findings.push({
+      severity: 'error',
+      code: 'CDC_CONFIG_INVALID',
+      kind: 'config',
+      key: spec.keyPrefix + key,
+      message,
+      hint,
+      origin: spec.origins.get(key) ?? null,
+    });
+  };
+  const raw = withWorkerDefaults(spec, run);
+  const { config: keys, unknown: unknownToAll } = parseFindings(connectorConfig, raw, at);
+
+  const all = [...plugins.sources, ...plugins.sinks];
+  const given = raw['connector.class'] ?? '';
+  const plugin = findPlugin<SourceConnector | SinkConnector>(spec.sink === null ? all : plugins.sources, given);
+  if (plugin === undefined && given !== '') {
+    const names = (spec.sink === null ? all : plugins.sources).flatMap((p) => p.names.slice(0, 2));
+    error(
+      'connector.class',
+      `Failed to find any class that implements Connector and which name matches ${given}`,
+      `one of ${names.join(', ')}`,
+    );
+  }
+  const parsed = plugin === undefined ? null : parseFindings<unknown>(plugin.config, raw, at);
+  if (parsed !== null && plugin !== undefined) {
+    const known = new Set([...claimedNames(plugin.config), ...claimedNames(connectorConfig)]);
+    for (const key of parsed.unknown)
+      if (unknownToAll.includes(key) && !(key in offsetKeys))
+        findings.push(unknownKey(key, known, { strict: run.strict, keyPrefix: spec.keyPrefix, origin: spec.origins.get(key) ?? null }));
+  }
+  if (plugin?.type === 'sink' && keys !== null && (keys.topics.length === 0) === (keys['topics.regex'] === null))
+    error('topics', 'Must configure one of topics or topics.regex', 'name the topics to consume, or a pattern of them, not both');
+  if (plugin !== undefined && spec.sink === null && plugins.kafka === null)
+    error('connector.class', 'there is no Kafka end in this process', 'use an embedded sink');
+
+  const sink = spec.sink === null ? null : planSink(spec.sink.type, spec, run, plugins, findings);
+  const keyConverter = planConverter('key', raw, spec, plugins, findings);
+  const valueConverter = planConverter('value', raw, spec, plugins, findings);
+  if (spec.sink !== null && (spec.sink.type === 'file' || spec.sink.type === 'log'))
+    for (const [part, converter] of [
+      ['key', keyConverter],
+      ['value', valueConverter],
+    ] as const)
+      if (converter !== null && converter.plugin.format !== 'json')
+        findings.push({
+          severity: 'error',
+          code: 'CDC_CONFIG_INVALID',
+          kind: 'config',
+          key: `debezium.format.${part}`,
+          message: `the ${spec.sink.type} sink writes JSON lines; ${converter.plugin.format} does not fit in`,
+          hint: `set debezium.format.${part}=json`,
+          origin: null,
+        });
+
+  const unique = findings.filter((f, i) => findings.findIndex((g) => g.key === f.key && g.message === f.message) === i);
+  const broken = unique.some((f) => f.severity === 'error');
+  if (
+    broken ||
+    plugin === undefined ||
+    parsed === null ||
+    parsed.config === null ||
+    keys === null ||
+    keyConverter === null ||
+    valueConverter === null
+  )
+    return { plan: null, findings: unique };
+  const plan: ConnectorPlan = {
+    spec,
+    mode: plugin.type === 'sink' ? 'kafka-to-sink' : sink === null ? 'source-to-kafka' : 'embedded',
+    className: plugin.names[0] as string,
+    source: plugin.type === 'source' ? { plugin, config: parsed.config } : null,
+    sink: plugin.type === 'sink' ? { plugin, config: parsed.config, raw } : sink,
+    keys,
+    keyConverter,
+    valueConverter,
+    taskConfigs: plugin.taskConfigs(raw, keys['tasks.max']),
+    worker: run.worker,
+  };
+  return { plan, findings: unique };
+}
+
+/** A worker's converters, topic creation and offset file stand in where the connector says nothing. */
+function withWorkerDefaults(spec: ConnectorSpec, run: RunConfig): RawConfig {
+  const raw: Record<string, string> = { ...spec.config };
+  for (const part of ['key', 'value']) {
+    if (raw[`${part}.converter`] !== undefined) continue;
+    for (const [key, value] of Object.entries(run.worker))
+      if (key === `${part}.converter` || key.startsWith(`${part}.converter.`)) raw[key] ??= value;
+  }
+  for (const [key, value] of Object.entries(run.worker)) if (key.startsWith('topic.creation.')) raw[key] ??= value;
+  return raw;
+}
+
+function planSink(type: string, spec: ConnectorSpec, run: RunConfig, plugins: Plugins, findings: ConfigFinding[]): ConnectorPlan['sink'] {
+  const embedded = spec.sink;
+  if (embedded === null) return null;
+  const plugin = findPlugin(plugins.sinks, type);
+  if (plugin === undefined) {
+    findings.push({
+      severity: 'error',
+      code: 'CDC_CONFIG_INVALID',
+      kind: 'config',
+      key: 'debezium.sink.type',
+      message: `the sink "${type}" is not part of this build`,
+      hint: `one of kafka, ${plugins.sinks.map((p) => p.names.at(-1)).join(', ')}`,
+      origin: null,
+    });
+    return null;
+  }
+  const at = { keyPrefix: embedded.keyPrefix, origins: embedded.origins, findings };
+  const { config, unknown } = parseFindings<unknown>(plugin.config, embedded.config, at);
+  const known = claimedNames(plugin.config);
+  for (const key of unknown)
+    findings.push(unknownKey(key, known, { strict: run.strict, keyPrefix: embedded.keyPrefix, origin: embedded.origins.get(key) ?? null }));
+  return config === null ? null : { plugin, config, raw: embedded.config };
+}
+
+function planConverter(
+  part: 'key' | 'value',
+  raw: RawConfig,
+  spec: ConnectorSpec,
+  plugins: Plugins,
+  findings: ConfigFinding[],
+): PlannedConverter | null {
+  const prefix = `${part}.converter`;
+  const given = raw[prefix] ?? 'org.apache.kafka.connect.json.JsonConverter';
+  const plugin = findPlugin(plugins.converters, given);
+  if (plugin === undefined) {
+    findings.push({
+      severity: 'error',
+      code: 'CDC_CONFIG_INVALID',
+      kind: 'config',
+      key: spec.keyPrefix + prefix,
+      message: `Class ${given} could not be found.`,
+      hint: `one of ${plugins.converters.map((c) => c.names[0]).join(', ')}`,
+      origin: spec.origins.get(prefix) ?? null,
+    });
+    return null;
+  }
+  const settings = Object.fromEntries(
+    Object.entries(raw)
+      .filter(([k]) => k.startsWith(`${prefix}.`))
+      .map(([k, v]) => [k.slice(prefix.length + 1), v]),
+  );
+  const shown = spec.sink === null && spec.keyPrefix !== 'debezium.source.' ? `${spec.keyPrefix}${prefix}.` : `debezium.format.${part}.`;
+  const { config, unknown } = parseFindings(plugin.config, settings, { keyPrefix: shown, origins: new Map(), findings });
+  const known = claimedNames(plugin.config);
+  for (const key of unknown) findings.push(unknownKey(key, known, { strict: false, keyPrefix: shown, origin: null }));
+  return config === null ? null : { plugin, raw: settings };
+}
+
+/** The configuration as REST shows it: as written, secrets masked. */
+export function shownConfig(spec: ConnectorSpec, def: ConfigDef<unknown> | null): RawConfig {
+  const secret = new Set(
+    Object.entries(def?.keys ?? {})
+      .filter(([name, key]) => key.type === 'password' || isSecretName(name))
+      .map(([name]) => name),
+  );
+  return maskConfig({ ...spec.written, name: spec.name }, secret);
+}
