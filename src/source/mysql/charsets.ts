@@ -24,6 +24,9 @@ export interface Charset {
   readonly replacementIsLoss: boolean;
 }
 
+/** A leading U+FEFF is data of the column, not a mark. */
+const KEEP_BOM = { stripBOM: false };
+
 /** iconv-lite's table per multi-byte set; where the server disagrees, CORRECTIONS wins. */
 const ICONV: Readonly<Record<string, string>> = {
   big5: 'big5',
@@ -173,12 +176,12 @@ function decodeGb18030(buf: Buffer, start: number, end: number): string {
     }
     const second = buf[i + 1] as number;
     if (lead === 0xa3 && second === 0xa0) {
-      text += `${iconv.decode(buf.subarray(from, i), 'gb18030')}\uE5E5`;
+      text += `${iconv.decode(buf.subarray(from, i), 'gb18030', KEEP_BOM)}\uE5E5`;
       i += 2;
       from = i;
     } else i += second >= 0x30 && second <= 0x39 ? 4 : 2;
   }
-  return text + iconv.decode(buf.subarray(from, end), 'gb18030');
+  return text + iconv.decode(buf.subarray(from, end), 'gb18030', KEEP_BOM);
 }
 
 /** Decodes by a table of UTF-16 units for the one- and two-byte codes, and one for the 8F plane of the EUC-JP sets. */
@@ -211,7 +214,7 @@ function multiByte(name: string, encoding: string): DecodeText {
 function unitTable(encoding: string, from: number, bytes: (code: number) => readonly number[]): Uint16Array {
   const table = new Uint16Array(0x10000).fill(0xfffd);
   for (let code = from; code < 0x10000; code++) {
-    const text = iconv.decode(Buffer.from(bytes(code)), encoding);
+    const text = iconv.decode(Buffer.from(bytes(code)), encoding, KEEP_BOM);
     if (text.length === 1) table[code] = text.charCodeAt(0);
   }
   return table;
