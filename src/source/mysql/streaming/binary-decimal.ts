@@ -4,12 +4,7 @@ const BYTES_OF_DIGITS = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
 /** Bytes a DECIMAL(precision, scale) takes. */
 export function decimalBytes(precision: number, scale: number): number {
   const whole = precision - scale;
-  return (
-    ((whole / 9) | 0) * 4 +
-    (BYTES_OF_DIGITS[whole % 9] as number) +
-    ((scale / 9) | 0) * 4 +
-    (BYTES_OF_DIGITS[scale % 9] as number)
-  );
+  return ((whole / 9) | 0) * 4 + (BYTES_OF_DIGITS[whole % 9] as number) + ((scale / 9) | 0) * 4 + (BYTES_OF_DIGITS[scale % 9] as number);
 }
 
 function group(buf: Buffer, pos: number, bytes: number, mask: number): number {
@@ -63,7 +58,10 @@ export function decodeDecimal(buf: Buffer, start: number, precision: number, sca
     const trailing = scale % 9;
     if (trailing > 0) {
       const bytes = BYTES_OF_DIGITS[trailing] as number;
-      const value = bytes === 1 ? (buf[pos] as number) ^ first : ((buf[pos] as number) ^ first) * 256 ** (bytes - 1) + group(buf, pos + 1, bytes - 1, mask);
+      const value =
+        bytes === 1
+          ? (buf[pos] as number) ^ first
+          : ((buf[pos] as number) ^ first) * 256 ** (bytes - 1) + group(buf, pos + 1, bytes - 1, mask);
       text += padded(value, trailing);
     }
   }

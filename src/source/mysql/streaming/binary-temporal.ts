@@ -19,7 +19,9 @@ function fraction(buf: Buffer, pos: number, bytes: number): number {
 }
 
 function uint32BE(buf: Buffer, pos: number): number {
-  return (((buf[pos] as number) << 24) | ((buf[pos + 1] as number) << 16) | ((buf[pos + 2] as number) << 8) | (buf[pos + 3] as number)) >>> 0;
+  return (
+    (((buf[pos] as number) << 24) | ((buf[pos + 1] as number) << 16) | ((buf[pos + 2] as number) << 8) | (buf[pos + 3] as number)) >>> 0
+  );
 }
 
 /** A temporal value of a row image. `arg`: fraction bytes for the types of MySQL 5.6 and later, fraction digits for MariaDB's hires ones. */
@@ -43,7 +45,7 @@ export function decodeBinaryTemporal(op: number, arg: number, codec: FieldCodec,
     case OP.time2:
       return convertTime(codec, time2(buf, pos, arg));
     case OP.time: {
-      const packed = ((buf[pos] as number) | ((buf[pos + 1] as number) << 8) | ((buf[pos + 2] as number) << 16)) << 8 >> 8;
+      const packed = (((buf[pos] as number) | ((buf[pos + 1] as number) << 8) | ((buf[pos + 2] as number) << 16)) << 8) >> 8;
       const n = Math.abs(packed);
       const micros = (((n / 10_000) | 0) * 3600 + (((n / 100) | 0) % 100) * 60 + (n % 100)) * 1_000_000;
       return convertTime(codec, packed < 0 ? -micros : micros);

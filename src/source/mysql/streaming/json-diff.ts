@@ -98,7 +98,8 @@ function insert(root: { node: Node }, path: readonly (string | number)[], value:
     parent.splice(last, 0, value);
     return;
   }
-  if (!(parent instanceof Map) || typeof last !== 'string' || parent.has(last)) throw failure('a value cannot be inserted where its path says');
+  if (!(parent instanceof Map) || typeof last !== 'string' || parent.has(last))
+    throw failure('a value cannot be inserted where its path says');
   // The server keeps keys ordered by length, then bytes.
   const entries = [...parent, [last, value] as const].sort(([a], [b]) => compareKeys(a, b));
   parent.clear();

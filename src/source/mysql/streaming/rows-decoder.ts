@@ -191,7 +191,8 @@ function readImage(plan: RowsPlan, buf: Buffer, start: number, present: Uint8Arr
       }
       case OP.uint64: {
         const high = int32(buf, pos + 4) >>> 0;
-        row[target] = high < 0x200000 && !isPrecise(plan.codec[i]) ? high * 4294967296 + (int32(buf, pos) >>> 0) : uint64(plan.codec[i], buf, pos);
+        row[target] =
+          high < 0x200000 && !isPrecise(plan.codec[i]) ? high * 4294967296 + (int32(buf, pos) >>> 0) : uint64(plan.codec[i], buf, pos);
         pos += 8;
         continue;
       }

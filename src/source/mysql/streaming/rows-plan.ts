@@ -200,7 +200,10 @@ function mismatch(where: string, what: string): CdcError {
 }
 
 function typeMismatch(where: string, field: FieldCodec, column: MapColumn): CdcError {
-  return mismatch(where, `column "${field.column.name}" is ${field.column.typeName} in the known definition, ${typeName(column.type)} in the rows`);
+  return mismatch(
+    where,
+    `column "${field.column.name}" is ${field.column.typeName} in the known definition, ${typeName(column.type)} in the rows`,
+  );
 }
 
 function charsetFor(field: FieldCodec, column: MapColumn, where: string): Charset | null {

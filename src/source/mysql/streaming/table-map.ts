@@ -152,7 +152,9 @@ function parse(buf: Buffer, start: number, end: number): TableMap {
 }
 
 function malformed(database: string, table: string, what: string): CdcError {
-  return new CdcError('CDC_ROW_DECODE', 'fatal', `table map of ${database}.${table}: ${what}`, { context: { table: `${database}.${table}` } });
+  return new CdcError('CDC_ROW_DECODE', 'fatal', `table map of ${database}.${table}: ${what}`, {
+    context: { table: `${database}.${table}` },
+  });
 }
 
 function readColumn(r: Reader, code: number): Draft {
