@@ -13,16 +13,22 @@ export const SCHEMA_OPERATIONS_HEADER = 'riverbend.schema.operations';
 
 /** Table schemas are listed once and referred to by index: one statement may hold many operations on one table. */
 interface HeaderJson {
-  readonly position: {
-    readonly file: string;
-    readonly pos: number;
-    readonly ts_us: number;
-    readonly server_id: number;
-    readonly gtid: string | null;
-  };
-  readonly connector: string;
+  readonly position: PositionJson;
   readonly schemas: readonly TableSchemaJson[];
   readonly operations: readonly OperationJson[];
+}
+
+interface PositionJson {
+  readonly connector: string;
+  readonly name: string;
+  readonly db: string;
+  readonly table: string | null;
+  readonly ts_us: number;
+  readonly snapshot: SourceInfo['snapshot'];
+  readonly server_id: number;
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly pos: number;
 }
 
 interface TableSchemaJson {
@@ -47,8 +53,18 @@ export function encodeSchemaOperations(source: SourceInfo, operations: readonly 
     return { ...o, schema: o.schema === null ? null : indexOf(o.schema) };
   });
   const header: HeaderJson = {
-    position: { file: source.file, pos: source.pos, ts_us: source.tsUs, server_id: source.serverId, gtid: source.gtid },
-    connector: source.connector,
+    position: {
+      connector: source.connector,
+      name: source.name,
+      db: source.db,
+      table: source.table,
+      ts_us: source.tsUs,
+      snapshot: source.snapshot,
+      server_id: source.serverId,
+      gtid: source.gtid,
+      file: source.file,
+      pos: source.pos,
+    },
     schemas: schemas.map(tableSchemaToJson),
     operations: list,
   };
@@ -66,17 +82,43 @@ function tableSchemaToJson(table: TableSchema): TableSchemaJson {
   };
 }
 
+export interface SchemaOperations {
+  /** Position and names; `values`, `thread` and `query` are not carried. */
+  readonly source: SourceInfo;
+  readonly operations: readonly SchemaOperation[];
+}
+
 /** Reads the header back; each call makes new TableSchema objects. Throws CDC_KAFKA_MESSAGE when it isn't one. */
-export function decodeSchemaOperations(header: Buffer): readonly SchemaOperation[] {
+export function decodeSchemaOperations(header: Buffer): SchemaOperations {
   try {
     const json = JSON.parse(header.toString()) as HeaderJson;
-    const schemas = json.schemas.map((s) => tableSchemaFromJson(s, json.connector));
-    return json.operations.map((o) => {
+    const p = json.position;
+    const schemas = json.schemas.map((s) => tableSchemaFromJson(s, p.connector));
+    const operations = json.operations.map((o) => {
       if (o.schema === undefined || o.schema === null) return o as unknown as SchemaOperation;
       const schema = schemas[o.schema];
       if (schema === undefined) throw new Error(`schema ${o.schema} is not listed`);
       return { ...o, schema } as unknown as SchemaOperation;
     });
+    const { connector, name, db, table, snapshot, gtid, file, pos } = p;
+    return {
+      source: {
+        connector,
+        name,
+        db,
+        table,
+        tsUs: p.ts_us,
+        snapshot,
+        serverId: p.server_id,
+        gtid,
+        file,
+        pos,
+        thread: null,
+        query: null,
+        values: [],
+      },
+      operations,
+    };
   } catch (cause) {
     throw new CdcError('CDC_KAFKA_MESSAGE', 'fatal', `header ${SCHEMA_OPERATIONS_HEADER} cannot be read`, { cause });
   }

@@ -47,6 +47,7 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
     'A message is larger than the topic or `max.request.size` allows. Raise `max.message.bytes` and `max.request.size`, or exclude the column.',
   CDC_KAFKA_OFFSET_LOST:
     'The stored offset lies outside of what the topic holds: messages were removed before they were consumed, or the topic was created anew.',
+  CDC_KAFKA_REBALANCED: 'The consumer group gave partitions to another member. The task begins anew at the stored offsets.',
   CDC_KAFKA_SCHEMALESS: 'A message carries no schema, so columns and types are not known. Use Avro, or JSON with `schemas.enable=true`.',
   CDC_KAFKA_TOPIC: 'A topic is missing and could not be created. Create it, or correct `topic.creation.*`.',
   CDC_KAFKA_UNAVAILABLE: 'Kafka does not answer, or lost the connection. riverbend tries again.',
@@ -61,11 +62,10 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_MYSQL_CHARSET_UNKNOWN: 'A text column has a character set riverbend has no table for. Convert the column to utf8mb4, or exclude it.',
   CDC_MYSQL_CONNECTION_LOST: 'The connection to MySQL ended. riverbend reconnects from the last transaction boundary.',
   CDC_MYSQL_CONNECTION_SILENT: 'Nothing, not even a heartbeat, came on the replication connection. riverbend reconnects.',
-  CDC_MYSQL_PARTIAL_JSON:
-    'The binlog holds a partial JSON update (binlog_row_value_options=PARTIAL_JSON), which does not carry the whole row. Unset it and snapshot anew.',
   CDC_MYSQL_POSITION_AHEAD: 'The stored offset holds transactions the server does not have. The server was restored or is another one.',
   CDC_MYSQL_POSITION_INVALID: "The stored offset points to no event of the server's binlog.",
   CDC_MYSQL_PRIVILEGE: 'The database user may not do what riverbend needs. Grant the privilege named.',
+  CDC_MYSQL_QUERY: 'The server refused a statement of riverbend; its own words follow.',
   CDC_MYSQL_REPLICATION: 'The server refused to send its binlog; its own words follow.',
   CDC_MYSQL_ROW_IMAGE: 'binlog_row_image is not FULL, globally or in the session that wrote a row event. Set it to FULL.',
   CDC_MYSQL_SERVER_ID_IN_USE: 'Two replication clients use one server id. Give every connector its own database.server.id.',

@@ -1,0 +1,228 @@
+import { comparePositions, type Position } from './position.ts';
+
+/** One consumed message. */
+export interface MergeItem {
+  readonly offset: number;
+  /** Bytes it holds in memory, about. */
+  readonly bytes: number;
+  /** null: passes in arrival order and bounds nothing (tombstones, messages without source block). */
+  readonly position: Position | null;
+  readonly schemaChange: boolean;
+}
+
+interface Entry<T extends MergeItem> {
+  readonly item: T;
+  /** When it arrived, on the merge's own clock. */
+  readonly tick: number;
+}
+
+interface Lane<T extends MergeItem> {
+  readonly id: string;
+  /** Carries the schema changes of the source. */
+  readonly schema: boolean;
+  queue: Entry<T>[];
+  head: number;
+  bytes: number;
+  /** Position of the last message that arrived and has one. */
+  last: Position | null;
+  /** Every message below this offset has arrived. */
+  consumed: number;
+  /** Every message below this offset has been released. */
+  released: number;
+  /** High watermark, and the tick at which it was asked for; -1 = never. */
+  end: number;
+  endTick: number;
+}
+
+/** What keeps the next message back. */
+export interface Blocked {
+  /** Partitions whose high watermark must be asked for. Those known to hold more are only waited for. */
+  readonly ask: readonly string[];
+  /** True when messages of some partition must arrive first. */
+  readonly waiting: boolean;
+  /** A schema change waits until the list of topics has been read after it arrived. */
+  readonly topics: boolean;
+}
+
+const NOTHING: Blocked = { ask: [], waiting: false, topics: false };
+
+/**
+ * Merges the partitions of one source by source position (docs/adr/0002-position-ordered-merge.md). Pure: no I/O, no
+ * clock. A message is released when no other partition can still bring one that belongs before it: each
+ * other partition either has a later message waiting, or has been read past that position, or has been read to a high
+ * watermark taken after the message arrived. Within a partition, arrival order is never changed.
+ */
+export class PositionMerge<T extends MergeItem> {
+  readonly #lanes = new Map<string, Lane<T>>();
+  #tick = 0;
+  #topicsTick = -1;
+  #bytes = 0;
+  #blocked: Blocked = NOTHING;
+
+  /** Bytes of the messages held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The merge's clock; pass it to `end` and `topicsKnown` as it was before the question was asked. */
+  get tick(): number {
+    return this.#tick;
+  }
+
+  /** What held the last `release` back. */
+  get blocked(): Blocked {
+    return this.#blocked;
+  }
+
+  lanes(): readonly string[] {
+    return [...this.#lanes.keys()];
+  }
+
+  /** Adds a partition that is read from `start` on. */
+  add(id: string, options: { readonly schema: boolean; readonly start: number; readonly last?: Position | null }): void {
+    this.#lanes.set(id, {
+      id,
+      schema: options.schema,
+      queue: [],
+      head: 0,
+      bytes: 0,
+      last: options.last ?? null,
+      consumed: options.start,
+      released: options.start,
+      end: 0,
+      endTick: -1,
+    });
+  }
+
+  has(id: string): boolean {
+    return this.#lanes.has(id);
+  }
+
+  /** Sets from where on a partition's unseen messages are bounded: the position of the message before its start. */
+  bound(id: string, last: Position): void {
+    const lane = this.#lane(id);
+    lane.last ??= last;
+  }
+
+  bytesOf(id: string): number {
+    return this.#lane(id).bytes;
+  }
+
+  /** Next offset to arrive. */
+  consumed(id: string): number {
+    return this.#lane(id).consumed;
+  }
+
+  /** Next offset such that everything below was released: what may be committed. */
+  released(id: string): number {
+    return this.#lane(id).released;
+  }
+
+  /** Messages arrived, in offset order; `next` is the offset after the last one (control records included). */
+  push(id: string, items: readonly T[], next: number): void {
+    const lane = this.#lane(id);
+    const tick = ++this.#tick;
+    for (const item of items) {
+      lane.queue.push({ item, tick });
+      lane.bytes += item.bytes;
+      this.#bytes += item.bytes;
+      if (item.position !== null) lane.last = item.position;
+    }
+    if (next > lane.consumed) lane.consumed = next;
+    if (lane.head === lane.queue.length) lane.released = lane.consumed;
+  }
+
+  /** A partition's high watermark, asked for at `tick`. */
+  end(id: string, highWatermark: number, tick: number): void {
+    const lane = this.#lanes.get(id);
+    if (lane === undefined || tick < lane.endTick) return;
+    lane.end = highWatermark;
+    lane.endTick = tick;
+  }
+
+  /** Every topic that existed at `tick` and belongs to the subscription has been added. */
+  topicsKnown(tick: number): void {
+    this.#topicsTick = Math.max(this.#topicsTick, tick);
+  }
+
+  /** The messages that may go now, in order; at most `limit` messages and about `limitBytes` bytes. */
+  release(limit: number, limitBytes: number = Number.POSITIVE_INFINITY): { readonly lane: string; readonly item: T }[] {
+    const out: { lane: string; item: T }[] = [];
+    let bytes = 0;
+    this.#blocked = NOTHING;
+    while (out.length < limit && bytes < limitBytes) {
+      const lane = this.#next();
+      if (lane === null) break;
+      const { item } = lane.queue[lane.head] as Entry<T>;
+      this.#shift(lane, item);
+      bytes += item.bytes;
+      out.push({ lane: lane.id, item });
+    }
+    return out;
+  }
+
+  /** The partition whose head may go, or null. */
+  #next(): Lane<T> | null {
+    let best: Lane<T> | null = null;
+    let bestEntry: Entry<T> | null = null;
+    for (const lane of this.#lanes.values()) {
+      const entry = lane.queue[lane.head];
+      if (entry === undefined) continue;
+      if (entry.item.position === null) return lane;
+      if (bestEntry === null || precedes(entry.item, bestEntry.item)) {
+        best = lane;
+        bestEntry = entry;
+      }
+    }
+    if (best === null || bestEntry === null) return null;
+    let waiting = false;
+    let ask: string[] | null = null;
+    for (const lane of this.#lanes.values()) {
+      if (lane.head < lane.queue.length || mayPass(lane, bestEntry)) continue;
+      waiting = true;
+      if (lane.endTick >= bestEntry.tick) continue;
+      ask ??= [];
+      ask.push(lane.id);
+    }
+    const topics = bestEntry.item.schemaChange && this.#topicsTick < bestEntry.tick;
+    if (!waiting && !topics) return best;
+    this.#blocked = { ask: ask ?? [], waiting, topics };
+    return null;
+  }
+
+  #shift(lane: Lane<T>, item: T): void {
+    lane.head++;
+    lane.bytes -= item.bytes;
+    this.#bytes -= item.bytes;
+    lane.released = item.offset + 1;
+    if (lane.head === lane.queue.length) {
+      lane.queue = [];
+      lane.head = 0;
+      lane.released = lane.consumed;
+    } else if (lane.head > 4096) {
+      lane.queue = lane.queue.slice(lane.head);
+      lane.head = 0;
+    }
+  }
+
+  #lane(id: string): Lane<T> {
+    const lane = this.#lanes.get(id);
+    if (lane === undefined) throw new Error(`partition ${id} is not merged`);
+    return lane;
+  }
+}
+
+/** At one position the schema change comes first. */
+function precedes(a: MergeItem, b: MergeItem): boolean {
+  const order = comparePositions(a.position as Position, b.position as Position);
+  return order !== 0 ? order < 0 : a.schemaChange && !b.schemaChange;
+}
+
+/** Whether an empty partition lets the entry pass. */
+function mayPass<T extends MergeItem>(lane: Lane<T>, entry: Entry<T>): boolean {
+  if (lane.endTick >= entry.tick && lane.consumed >= lane.end) return true;
+  if (lane.last === null) return false;
+  const order = comparePositions(lane.last, entry.item.position as Position);
+  // A statement may have several records at one position, so the schema partition must be past it.
+  return lane.schema ? order > 0 : order >= 0;
+}
