@@ -33,7 +33,9 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_DATABEND_VALUE: 'Databend refused a value; the message names table and column where known.',
   CDC_DATABEND_VALUE_RANGE: 'A date or time lies outside what Databend can hold. See `value.range.policy`.',
   CDC_FILE_SINK: 'The file sink cannot write its file. Check `debezium.sink.file.path`, permissions and free space.',
+  CDC_HISTORY_CORRUPT: 'The schema history is damaged. Restore it from a backup, or rebuild it with `snapshot.mode=recovery`.',
   CDC_HISTORY_MISSING: 'There is an offset but no schema history to interpret the binlog with.',
+  CDC_HISTORY_UNAVAILABLE: 'The schema history cannot be read or written. Check its path, permissions and free space.',
   CDC_HTTP_LISTEN: 'The HTTP listener could not be opened. Choose a free port or an address of this machine.',
   CDC_INTERNAL_ASSERTION: 'Something happened that riverbend holds to be impossible. Please report it with the log.',
   CDC_MESSAGE_DECODE:
@@ -62,6 +64,8 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_MYSQL_CHARSET_UNKNOWN: 'A text column has a character set riverbend has no table for. Convert the column to utf8mb4, or exclude it.',
   CDC_MYSQL_CONNECTION_LOST: 'The connection to MySQL ended. riverbend reconnects from the last transaction boundary.',
   CDC_MYSQL_CONNECTION_SILENT: 'Nothing, not even a heartbeat, came on the replication connection. riverbend reconnects.',
+  CDC_MYSQL_DDL_UNPARSEABLE:
+    'A DDL statement of a captured table cannot be read. Set `schema.history.internal.skip.unparseable.ddl=true` to go on with the old definition, or take a new snapshot.',
   CDC_MYSQL_POSITION_AHEAD: 'The stored offset holds transactions the server does not have. The server was restored or is another one.',
   CDC_MYSQL_POSITION_INVALID: "The stored offset points to no event of the server's binlog.",
   CDC_MYSQL_PRIVILEGE: 'The database user may not do what riverbend needs. Grant the privilege named.',
