@@ -16,7 +16,7 @@ Real servers on this machine, without containers, listening on 127.0.0.1 only.
 
   --dir DIR         where data, logs and pid files are kept (default .stack, or RIVERBEND_STACK_DIR)
   --port-base N     the first of 60 ports, or "auto" (default 20000, or RIVERBEND_STACK_PORT_BASE)
-  --env-file FILE   up: writes "export RIVERBEND_TEST_…" lines there
+  --exports FILE    up: writes "export RIVERBEND_TEST_…" lines there
 Downloads are kept in ~/.cache/riverbend-stack (or RIVERBEND_STACK_CACHE).
 `;
 
@@ -26,7 +26,7 @@ async function main(): Promise<number> {
     options: {
       dir: { type: 'string', default: process.env['RIVERBEND_STACK_DIR'] || '.stack' },
       'port-base': { type: 'string' },
-      'env-file': { type: 'string' },
+      exports: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
       log,
     });
     const exports = Object.entries(stack.env()).map(([key, value]) => `export ${key}='${value}'`);
-    if (values['env-file'] !== undefined) writeFileSync(values['env-file'], `${exports.join('\n')}\n`);
+    if (values.exports !== undefined) writeFileSync(values.exports, `${exports.join('\n')}\n`);
     process.stdout.write(`${describe(stack)}\n${exports.join('\n')}\n`);
     return 0;
   }
