@@ -3,6 +3,8 @@ import { type ConfigDef, type ConfigKey, type RawConfig, REQUIRED } from '../../
 
 /** Parsed configuration of the MySQL and MariaDB connectors; keys, defaults and meanings are Debezium 3.6's. */
 export interface MySqlConfig {
+  /** Everything as given: keys with a variable part (`column.mask.with.N.chars`) are read from here. */
+  readonly raw: RawConfig;
   readonly name: string | null;
   readonly 'topic.prefix': string;
   readonly 'tasks.max': number;
@@ -231,7 +233,7 @@ const NOT_YET = 'riverbend does not have it yet';
 
 function definition(flavour: 'mysql' | 'mariadb'): ConfigDef<MySqlConfig> {
   const mysql = flavour === 'mysql';
-  return defineConfig<MySqlConfig>(
+  const keys = defineConfig<Omit<MySqlConfig, 'raw'>>(
     {
       name: opt(C, 'Unique name of the connector; part of its offsets.'),
       'topic.prefix': key<string>('string', REQUIRED, C, 'Logical name of the server: the first part of every topic. Never change it.', {
@@ -570,6 +572,13 @@ function definition(flavour: 'mysql' | 'mariadb'): ConfigDef<MySqlConfig> {
       { pattern: /^offset\.(storage|flush|commit)\b/, doc: 'Settings of the runtime.' },
     ],
   );
+  return {
+    ...keys,
+    parse(raw) {
+      const { config, unknown } = keys.parse(raw);
+      return { config: { ...config, raw }, unknown };
+    },
+  };
 }
 
 export const mysqlConfig: ConfigDef<MySqlConfig> = definition('mysql');

@@ -16,7 +16,6 @@ export const EVENT = {
   ANONYMOUS_GTID: 34,
   PREVIOUS_GTIDS: 35,
   XA_PREPARE: 38,
-  PARTIAL_UPDATE_ROWS: 39,
   TRANSACTION_PAYLOAD: 40,
   HEARTBEAT_V2: 41,
   GTID_TAGGED: 42,
@@ -29,12 +28,12 @@ export const EVENT = {
 
 export const HEADER_BYTES = 19;
 
-/** Rows events by type: 'c' | 'u' | 'd', or undefined. */
+/** What a rows event does by its type, PARTIAL_UPDATE_ROWS (39) included; undefined for other events. */
 export const ROWS_OP: readonly ('c' | 'u' | 'd' | undefined)[] = (() => {
   const ops: ('c' | 'u' | 'd' | undefined)[] = [];
   for (const [op, types] of [
     ['c', [23, 30, 166, 169]],
-    ['u', [24, 31, 167, 170]],
+    ['u', [24, 31, 39, 167, 170]],
     ['d', [25, 32, 168, 171]],
   ] as const)
     for (const t of types) ops[t] = op;
@@ -174,6 +173,7 @@ export interface QueryEvent {
   /** Collation id of character_set_client; null when not told. */
   readonly clientCharset: number | null;
   readonly serverCollation: number | null;
+  readonly explicitDefaultsForTimestamp: boolean | null;
   readonly errorCode: number;
 }
 
@@ -188,12 +188,13 @@ const Q_STATUS_SIZES: Readonly<Record<number, number>> = {
   10: 4,
   13: 3,
   16: 1,
-  17: 2,
-  18: 8,
-  19: 2,
+  17: 8,
+  18: 2,
+  19: 1,
   20: 1,
   128: 3,
   129: 8,
+  130: 2,
 };
 
 /** QUERY_EVENT. Status variables are read as far as they are known: an unknown code ends them, as in the server's own reader. */
@@ -207,9 +208,11 @@ export function parseQueryEvent(buf: Buffer, body: number, end: number): QueryEv
   let sqlMode: bigint | null = null;
   let clientCharset: number | null = null;
   let serverCollation: number | null = null;
+  let explicitDefaultsForTimestamp: boolean | null = null;
   while (pos < statusEnd) {
     const code = buf[pos++] as number;
     if (code === 1) sqlMode = buf.readBigUInt64LE(pos);
+    else if (code === 16) explicitDefaultsForTimestamp = buf[pos] !== 0;
     else if (code === 4) {
       clientCharset = buf.readUInt16LE(pos);
       serverCollation = buf.readUInt16LE(pos + 4);
@@ -229,7 +232,16 @@ export function parseQueryEvent(buf: Buffer, body: number, end: number): QueryEv
     }
   }
   const database = buf.toString('utf8', statusEnd, statusEnd + databaseLength);
-  return { thread, database, sql: buf.subarray(statusEnd + databaseLength + 1, end), sqlMode, clientCharset, serverCollation, errorCode };
+  return {
+    thread,
+    database,
+    sql: buf.subarray(statusEnd + databaseLength + 1, end),
+    sqlMode,
+    clientCharset,
+    serverCollation,
+    explicitDefaultsForTimestamp,
+    errorCode,
+  };
 }
 
 /** Fields of TRANSACTION_PAYLOAD_EVENT: type and length in packed integers, ended by type 0. */

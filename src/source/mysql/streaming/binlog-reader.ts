@@ -124,10 +124,12 @@ export class BinlogReader {
   #skipRows = 0;
   // Waiting.
   #busy = false;
+  #work: Promise<void> = Promise.resolve();
   #pending: { buffer: Buffer; start: number; end: number }[] = [];
   #payload: TransactionPayload | null = null;
   #payloadPos = 0;
   #error = false;
+  #idle = true;
   #rows = 0;
   #lastEventUs = 0;
 
@@ -152,11 +154,11 @@ export class BinlogReader {
   /** Starts over at an offset with a new connection; what is in the queue stays and counts as handed over. */
   restart(offset: BinlogOffset): void {
     for (const entry of this.#held) this.#xa.forget(entry);
+    this.#idle = false;
     this.#tables.clear();
     this.#pending = [];
     this.#payload = null;
     this.#held = [];
-    this.#busy = false;
     this.#open = false;
     this.#xaGroup = false;
     this.#gtid = null;
@@ -169,6 +171,11 @@ export class BinlogReader {
     this.#skipEvents = offset.event;
     this.#skipRows = offset.row;
     this.#o.metadata?.reset();
+  }
+
+  /** Resolves when nothing is being awaited; to be called before `restart`. Never rejects. */
+  settled(): Promise<void> {
+    return this.#work;
   }
 
   /** Where a new connection resumes so that nothing handed over comes again and nothing is lost. */
@@ -191,13 +198,20 @@ export class BinlogReader {
 
   /** The offset after everything pushed so far; null while a prepared XA transaction forbids to go past it. */
   offset(): SourceOffset | null {
-    if (this.#xa.holding || this.#xaGroup) return null;
+    if (this.#busy || this.#xa.holding || this.#xaGroup) return null;
     const at = this.resumePoint();
     return this.#offsetAt(at.file, at.pos, at.event, at.row);
   }
 
+  /** The connection is gone: what was received and not processed is forgotten, it comes again. */
+  disconnected(): void {
+    this.#idle = true;
+    this.#pending = [];
+    this.#payload = null;
+  }
+
   onEvent(buffer: Buffer, start: number, end: number): void {
-    if (this.#error) return;
+    if (this.#error || this.#idle) return;
     if (this.#stalled) {
       this.#pending.push({ buffer, start, end });
       return;
@@ -208,7 +222,7 @@ export class BinlogReader {
 
   /** Goes on after a stall: called by the queue's drain and at the end of what was awaited. */
   continue(): void {
-    if (this.#error) return;
+    if (this.#error || this.#idle) return;
     try {
       while (!this.#busy && !this.#o.queue.full) {
         if (this.#payload !== null) this.#drainPayload();
@@ -343,22 +357,6 @@ export class BinlogReader {
         this.#payloadPos = eventPos;
         this.#drainPayload();
         return;
-      case EVENT.PARTIAL_UPDATE_ROWS: {
-        const table = this.#tables.get(this.#o.schema.tableId(buffer, start))?.table;
-        if (table !== null && table !== undefined) {
-          throw new CdcError(
-            'CDC_MYSQL_PARTIAL_JSON',
-            'environment',
-            `table ${formatTableId(table.schema.id)}: an update is logged as a partial JSON change`,
-            {
-              hint: "set binlog_row_value_options='' globally and in sessions, then snapshot anew",
-              context: { file: this.#file, pos: eventPos },
-            },
-          );
-        }
-        this.#event++;
-        return;
-      }
       case EVENT.INCIDENT:
         throw new CdcError('CDC_MYSQL_BINLOG_INCIDENT', 'fatal', 'the server logged an incident: changes are missing from its binlog', {
           hint: 'snapshot anew',
@@ -451,10 +449,10 @@ export class BinlogReader {
 
   #wait(work: Promise<void>): void {
     this.#busy = true;
-    work.then(
+    this.#work = work.then(
       () => {
         this.#busy = false;
-        this.continue();
+        if (!this.#idle) this.continue();
       },
       (error) => this.#fail(error),
     );
