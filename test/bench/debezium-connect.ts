@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type mysql from 'mysql2/promise';
 import { cached, maven, run } from '../stack/downloads.ts';
 import { waitFor } from '../stack/processes.ts';
-import { findPython } from '../stack/requirements.ts';
+import { pythonWithPip } from '../stack/python.ts';
 import { connectPlugins } from '../stack/services/connect.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Measured } from './meter.ts';
@@ -35,7 +35,7 @@ export async function fetchConnectPlugins(log: (line: string) => void): Promise<
     const services = join(build, 'META-INF', 'services');
     mkdirSync(services, { recursive: true });
     writeFileSync(join(services, 'org.apache.kafka.connect.storage.Converter'), 'io.apicurio.registry.utils.converter.AvroConverter\n');
-    await run(findPython() ?? 'python3', ['-m', 'zipfile', '-c', join(folder, 'converter-manifest.jar'), 'META-INF'], { cwd: build });
+    await run(pythonWithPip() ?? 'python3', ['-m', 'zipfile', '-c', join(folder, 'converter-manifest.jar'), 'META-INF'], { cwd: build });
     rmSync(build, { recursive: true });
   });
 }

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -71,24 +70,4 @@ export function isPortFree(port: number): Promise<boolean> {
     probe.once('error', () => done(false));
     probe.listen({ port, host: HOST, exclusive: true }, () => probe.close(() => done(true)));
   });
-}
-
-/** Python interpreters worth asking for their version, best first. */
-export function pythonCandidates(): readonly string[] {
-  const pyenv = join(process.env['PYENV_ROOT'] || join(homedir(), '.pyenv'), 'versions');
-  let versions: string[] = [];
-  try {
-    versions = readdirSync(pyenv).filter((name) => /^3\.(1[2-9]|[2-9]\d)/.test(name));
-  } catch {
-    // no pyenv on this machine
-  }
-  const asked = process.env['RIVERBEND_STACK_PYTHON'];
-  return [
-    ...(asked ? [asked] : []),
-    'python3.13',
-    'python3.12',
-    'python3.14',
-    'python3',
-    ...versions.sort().map((name) => join(pyenv, name, 'bin', 'python3')),
-  ];
 }

@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceName } from './options.ts';
-import { pythonCandidates } from './options.ts';
+import { pythonWithPip } from './python.ts';
 
 /** A program the machine has to bring; `find` yields how to call it. */
 interface Requirement {
@@ -30,11 +30,11 @@ const REQUIREMENTS: readonly Requirement[] = [
     find: () => onPath('mvn'),
   },
   {
-    name: 'Python 3.12 or newer with pip',
+    name: 'Python 3 with pip',
     usedBy: ['databend', 'registry'],
     packages: ['python3', 'python3-pip'],
-    otherwise: 'install Python 3.12+ (pyenv install 3.13 will do) or name one in RIVERBEND_STACK_PYTHON',
-    find: () => findPython(),
+    otherwise: 'install Python 3 with pip; below 3.12 one of Debian trixie is unpacked beside it',
+    find: () => pythonWithPip(),
   },
   {
     name: 'a C compiler (cc)',
@@ -104,21 +104,6 @@ export function findJava(atLeast: number): string | null {
     const run = spawnSync(java, ['-version'], { encoding: 'utf8' });
     const major = /version "(\d+)/.exec(run.stderr ?? '')?.[1];
     if (major !== undefined && Number(major) >= atLeast) return java;
-  }
-  return null;
-}
-
-let python: string | null = null;
-
-/** A Python of at least 3.12 that has pip, or null. */
-export function findPython(): string | null {
-  if (python !== null) return python;
-  for (const candidate of pythonCandidates()) {
-    const check = 'import sys, pip; sys.exit(sys.version_info < (3, 12))';
-    if (spawnSync(candidate, ['-c', check], { stdio: 'ignore' }).status === 0) {
-      python = candidate;
-      return candidate;
-    }
   }
   return null;
 }

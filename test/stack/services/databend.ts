@@ -1,11 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, run } from '../downloads.ts';
 import type { Ports } from '../options.ts';
 import { cacheDir, HOST } from '../options.ts';
 import { httpOk, launch, runningPid, tail, waitFor } from '../processes.ts';
-import { findPython, onPath } from '../requirements.ts';
+import { fetchPython, pipInstall, python } from '../python.ts';
+import { onPath } from '../requirements.ts';
 import type { Service, ServiceContext } from './service.ts';
 
 const VERSION = '1.2.895';
@@ -19,6 +19,7 @@ export const databend: Service = {
   listens: (ports) => [ports.databend],
   stopGraceMs: 15_000,
   fetch: async (log) => {
+    await fetchPython(log);
     await cached(packagesFolder(), log, fetchDatabend);
   },
   start: startDatabend,
@@ -29,21 +30,13 @@ export function databendDsn(ports: Ports): string {
   return `databend://databend:databend@${HOST}:${ports.databend}/default?sslmode=disable`;
 }
 
-function python(): string {
-  const found = findPython();
-  if (found === null) throw new Error('no Python 3.12 or newer; name one in RIVERBEND_STACK_PYTHON');
-  return found;
-}
-
 /** Wheels with native code belong to one Python version. */
 function packagesFolder(): string {
-  const version = spawnSync(python(), ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' }).stdout.trim();
-  return `databend-${VERSION}-python${version}`;
+  return `databend-${VERSION}-python${python().version}`;
 }
 
 async function fetchDatabend(folder: string): Promise<void> {
-  const args = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--root-user-action=ignore'];
-  await run(python(), [...args, '--target', folder, ...PACKAGES]);
+  await pipInstall(PACKAGES, folder, python().version);
   const cc = onPath('cc') ?? onPath('gcc') ?? onPath('clang');
   if (cc === null) throw new Error('no C compiler (cc) for fixport.c');
   await run(cc, ['-O1', '-shared', '-fPIC', '-o', join(folder, 'fixport.so'), join(SOURCES, 'fixport.c'), '-ldl']);
@@ -51,6 +44,7 @@ async function fetchDatabend(folder: string): Promise<void> {
 
 async function startDatabend({ folder, ports, extra, log }: ServiceContext): Promise<void> {
   const packages = join(cacheDir(), packagesFolder());
+  const interpreter = python();
   const data = join(folder, 'data');
   const pidFile = join(folder, 'pid');
   const logFile = join(folder, 'server.log');
@@ -59,9 +53,10 @@ async function startDatabend({ folder, ports, extra, log }: ServiceContext): Pro
   const portsFile = join(folder, 'internal-port');
   if (!existsSync(portsFile)) writeFileSync(portsFile, String(ports.databend + 1));
   await launch({
-    command: python(),
-    args: [join(SOURCES, 'bridge.py'), '--data', data, '--host', HOST, '--port', String(ports.databend), ...extra],
+    command: interpreter.command,
+    args: [...interpreter.prefix, join(SOURCES, 'bridge.py'), '--data', data, '--host', HOST, '--port', String(ports.databend), ...extra],
     env: {
+      ...interpreter.env,
       PYTHONPATH: packages,
       PYTHONDONTWRITEBYTECODE: '1',
       LD_PRELOAD: join(packages, 'fixport.so'),

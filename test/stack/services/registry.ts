@@ -4,7 +4,8 @@ import { cached, mavenArtifact, run } from '../downloads.ts';
 import type { Ports } from '../options.ts';
 import { cacheDir, HOST } from '../options.ts';
 import { httpOk, launch, runningPid, tail, waitFor } from '../processes.ts';
-import { findJava, findPython } from '../requirements.ts';
+import { pipInstall } from '../python.ts';
+import { findJava } from '../requirements.ts';
 import type { Service, ServiceContext } from './service.ts';
 
 const VERSION = '3.3.3';
@@ -30,12 +31,7 @@ export function registryUrl(ports: Ports): string {
 
 async function fetchRegistry(log: (line: string) => void): Promise<void> {
   if (findJava(21) === null) {
-    await cached(JDK_FOLDER, log, async (folder) => {
-      const python = findPython();
-      if (python === null) throw new Error('no Python 3.12 with pip to install a Java 21 runtime with');
-      const args = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--root-user-action=ignore', '--no-deps'];
-      await run(python, [...args, '--target', folder, JDK]);
-    });
+    await cached(JDK_FOLDER, log, (folder) => pipInstall([JDK], folder, null));
   }
   await cached(FOLDER, log, async (folder) => {
     await mavenArtifact(`io.apicurio:apicurio-registry-app:${VERSION}:tar.gz:all`, folder, log);
