@@ -37,9 +37,12 @@ export interface AssemblyContext extends TaskContext {
  */
 export function assemble(plan: ConnectorPlan, taskId: number, context: AssemblyContext): Assembly {
   const { mode } = plan;
-  const keyConverter = plan.keyConverter.plugin.create(plan.keyConverter.raw, 'key');
-  const valueConverter = plan.valueConverter.plugin.create(plan.valueConverter.raw, 'value');
-  const kafkaOptions = { worker: plan.worker, connector: plan.spec.config, keyConverter, valueConverter };
+  const placeholder = plan.spec.config['unavailable.value.placeholder'];
+  const converting = { logger: context.logger, ...(placeholder === undefined ? {} : { unavailablePlaceholder: placeholder }) };
+  const keyConverter = plan.keyConverter.plugin.create(plan.keyConverter.raw, 'key', converting);
+  const valueConverter = plan.valueConverter.plugin.create(plan.valueConverter.raw, 'value', converting);
+  const headerFormat = plan.spec.keyPrefix === 'debezium.source.' ? ('json' as const) : ('simple' as const);
+  const kafkaOptions = { worker: plan.worker, connector: plan.connector, keyConverter, valueConverter, headerFormat };
 
   if (mode === 'source-to-kafka') {
     const committed = (partition: SourcePartition): Promise<SourceOffset | null> => context.offsets.load(context.name, partition);
@@ -81,14 +84,14 @@ function sinkTask(
   if (sink === null) throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `connector ${plan.spec.name}: no sink in mode ${plan.mode}`);
   const raw = plan.mode === 'kafka-to-sink' ? plan.taskConfigs[taskId] : undefined;
   const config = raw === undefined ? sink.config : sink.plugin.config.parse(raw).config;
-  return sink.plugin.createTask(config, { ...context, converters: { ...converters, header: headerConverter(context.plugins) } });
+  return sink.plugin.createTask(config, { ...context, converters: { ...converters, header: headerConverter(context) } });
 }
 
 /** Headers are JSON without schema, whatever the format of keys and values. */
-function headerConverter(plugins: Plugins): Converter {
-  const json = plugins.converters.find((c) => c.format === 'json');
+function headerConverter(context: AssemblyContext): Converter {
+  const json = context.plugins.converters.find((c) => c.format === 'json');
   if (json === undefined) throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', 'no JSON converter in this process');
-  return json.create({ 'schemas.enable': 'false' }, 'value');
+  return json.create({ 'schemas.enable': 'false' }, 'value', { logger: context.logger });
 }
 
 function kafkaEnds(plugins: Plugins): NonNullable<Plugins['kafka']> {

@@ -4,7 +4,7 @@ import type { PartitionOffset } from '../model/offset.ts';
 import type { RawConfig } from '../spi/config-def.ts';
 import type { SinkTask } from '../spi/connector.ts';
 import type { OffsetStore } from '../spi/offset-store.ts';
-import type { Logging } from '../telemetry/logger.ts';
+import type { Logger } from '../spi/telemetry.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { TaskMetrics } from '../telemetry/task-metrics.ts';
 import { assemble } from './assembly.ts';
@@ -20,7 +20,7 @@ export interface HerderOptions {
   readonly run: RunConfig;
   readonly plugins: Plugins;
   readonly offsets: OffsetStore;
-  readonly logging: Logging;
+  readonly logging: { logger(name: string): Logger };
   readonly metrics: Metrics;
   readonly clock: { now(): number };
   /** How long the checks before a start may take, ms. */
@@ -86,7 +86,7 @@ export class Herder {
     this.#listeners.push(listener);
   }
 
-  /** Probes and starts every connector, all at once; answers what the probes found. Failures stay with their connector. */
+  /** Probes and starts every connector, all at once; answers what the probes found, for the caller to tell. Failures stay with their connector. */
   async start(signal: AbortSignal): Promise<readonly ConfigFinding[]> {
     const found = await Promise.all([...this.#connectors.values()].map((c) => this.#startConnector(c, signal)));
     return found.flat();
@@ -98,12 +98,6 @@ export class Herder {
     const findings = await probePlan(plan, this.#o.plugins, AbortSignal.any([signal, AbortSignal.timeout(this.#o.probeTimeoutMs)]));
     if (signal.aborted || this.#isStopping || entry.target === 'STOPPED') return findings;
     entry.failure = findings.some((f) => f.severity === 'error') ? failureOf(entry.name, findings) : null;
-    const logger = this.#o.logging.logger(`connector.${entry.name}`);
-    for (const f of findings) {
-      const fields = { code: f.code, key: f.key, hint: f.hint };
-      if (f.severity === 'error') logger.error(fields, f.message);
-      else logger.warn(fields, f.message);
-    }
     if (entry.failure === null) {
       entry.tasks = plan.taskConfigs.map((_, id) => this.#taskWorker(entry, plan, id));
       for (const task of entry.tasks) {
@@ -113,6 +107,10 @@ export class Herder {
     }
     this.#changed();
     return findings;
+  }
+
+  async #startAgain(entry: Entry): Promise<void> {
+    logFindings(this.#o.logging.logger(`connector.${entry.name}`), await this.#startConnector(entry, new AbortController().signal));
   }
 
   #taskWorker(entry: Entry, plan: ConnectorPlan, taskId: number): TaskWorker {
@@ -159,7 +157,7 @@ export class Herder {
     const wasStopped = entry.target === 'STOPPED';
     entry.target = 'STARTED';
     for (const task of entry.tasks) task.resume();
-    if (wasStopped) await this.#startConnector(entry, new AbortController().signal);
+    if (wasStopped) await this.#startAgain(entry);
     this.#changed();
   }
 
@@ -176,7 +174,7 @@ export class Herder {
   async restart(name: string, tasks: (task: TaskWorker) => boolean): Promise<void> {
     const entry = this.#entry(name);
     if (entry.target === 'STOPPED') return;
-    if (entry.failure !== null) await this.#startConnector(entry, new AbortController().signal);
+    if (entry.failure !== null) await this.#startAgain(entry);
     else await Promise.all(entry.tasks.filter(tasks).map((t) => t.restart()));
   }
 
@@ -224,6 +222,15 @@ function failureOf(name: string, findings: readonly ConfigFinding[]): CdcError {
   return new CdcError(first?.code ?? 'CDC_CONFIG_INVALID', kind, `connector ${name}: ${message}`, {
     hint: errors.map((f) => f.hint).join('\n'),
   });
+}
+
+/** Tells findings to the log: what is wrong, where, what to do. */
+export function logFindings(logger: Logger, findings: readonly ConfigFinding[]): void {
+  for (const f of findings) {
+    const fields = { code: f.code, key: f.key, ...(f.origin === null ? {} : { origin: f.origin }), hint: f.hint };
+    if (f.severity === 'error') logger.error(fields, f.message);
+    else logger.warn(fields, f.message);
+  }
 }
 
 /** The trace of a connector that could not start, without stack. */

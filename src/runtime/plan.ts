@@ -27,6 +27,8 @@ export interface ConnectorPlan {
   readonly valueConverter: PlannedConverter;
   readonly taskConfigs: readonly RawConfig[];
   readonly worker: RawConfig;
+  /** The connector's keys, the worker's defaults filled in. */
+  readonly connector: RawConfig;
 }
 
 export interface Planned {
@@ -117,6 +119,7 @@ export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plug
     valueConverter,
     taskConfigs: plugin.taskConfigs(raw, keys['tasks.max']),
     worker: run.worker,
+    connector: raw,
   };
   return { plan, findings: unique };
 }

@@ -2,6 +2,7 @@ import type { BatchWriter } from '../spi/batch-writer.ts';
 import type { ConfigDef, RawConfig } from '../spi/config-def.ts';
 import type { Finding, Plugin, SinkConnector, SourceConnector, SourceTask, SourceTaskContext, TaskContext } from '../spi/connector.ts';
 import type { Converter } from '../spi/converter.ts';
+import type { Logger } from '../spi/telemetry.ts';
 
 /** A converter class and how to make one. */
 export interface ConverterPlugin {
@@ -10,7 +11,15 @@ export interface ConverterPlugin {
   readonly format: 'json' | 'avro';
   /** Keys after `key.converter.` or `value.converter.`. */
   readonly config: ConfigDef<unknown>;
-  create(raw: RawConfig, part: 'key' | 'value'): Converter;
+  create(raw: RawConfig, part: 'key' | 'value', context: ConverterContext): Converter;
+  /** Asks what the converter needs (a schema registry); never throws. Keys are relative to the converter's. */
+  probe?(raw: RawConfig, signal: AbortSignal): Promise<readonly Finding[]>;
+}
+
+export interface ConverterContext {
+  readonly logger: Logger;
+  /** `unavailable.value.placeholder` of the connector, when it has one. */
+  readonly unavailablePlaceholder?: string;
 }
 
 /** The two ends in Kafka. */
@@ -28,6 +37,8 @@ export interface KafkaEndOptions {
   readonly connector: RawConfig;
   readonly keyConverter: Converter;
   readonly valueConverter: Converter;
+  /** `simple` for Connect workers, `json` for Debezium Server's layout. */
+  readonly headerFormat: 'simple' | 'json';
 }
 
 /** Everything that can be named in a configuration. */

@@ -22,6 +22,18 @@ export async function probePlan(plan: ConnectorPlan, plugins: Plugins, signal: A
     const prefix = spec.keyPrefix === 'debezium.source.' ? 'debezium.sink.kafka.producer.' : 'worker.';
     probes.push(guarded(plugins.kafka.probe(plan.worker, spec.config, signal)).then((all) => all.map(place(prefix, new Map()))));
   }
+  const converters = [
+    ['key', plan.keyConverter],
+    ['value', plan.valueConverter],
+  ] as const;
+  const asked = new Set<string>();
+  for (const [part, { plugin, raw }] of converters) {
+    const same = JSON.stringify([plugin.names[0], raw]);
+    if (plugin.probe === undefined || asked.has(same)) continue;
+    asked.add(same);
+    const prefix = spec.keyPrefix === 'debezium.source.' ? `debezium.format.${part}.` : `${spec.keyPrefix}${part}.converter.`;
+    probes.push(guarded(plugin.probe(raw, signal)).then((all) => all.map(place(prefix, new Map()))));
+  }
   return (await Promise.all(probes)).flat();
 }
 

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+enableCompileCache();
+// Loaded after the cache is on, which is most of the start-up time.
+const { runCommand } = await import('./cli/command.ts');
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const code = await runCommand(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, env: process.env }, own, root);
+// What was written to a pipe must be out before the end; a connection a library left open must not keep us alive.
+await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
+process.exit(code);

@@ -1,0 +1,62 @@
+import { KafkaBatchWriter } from '../kafka/batch-writer.ts';
+import { createKafkaClient } from '../kafka/client.ts';
+import { clientKeys } from '../kafka/config.ts';
+import { kafkaError } from '../kafka/errors.ts';
+import { CdcError } from '../model/errors.ts';
+import type { RawConfig } from '../spi/config-def.ts';
+import type { Finding } from '../spi/connector.ts';
+import type { Logger } from '../spi/telemetry.ts';
+import type { KafkaEnds } from './plugins.ts';
+
+const SILENT: Logger = { child: () => SILENT, debug() {}, info() {}, warn() {}, error() {} };
+
+/** Kafka as either end of the loop. */
+export const kafkaEnds: KafkaEnds = {
+  writer: (o, context) =>
+    new KafkaBatchWriter({
+      client: clientOf(o.worker, o.connector, 'producer'),
+      keyConverter: o.keyConverter,
+      valueConverter: o.valueConverter,
+      headerFormat: o.headerFormat,
+      connector: o.connector,
+      logger: context.logger,
+      metrics: context.metrics,
+    }),
+  consumer() {
+    throw new CdcError('CDC_NOT_AVAILABLE', 'config', 'sink connectors are not available');
+  },
+  async probe(worker, connector, signal) {
+    try {
+      const admin = createKafkaClient({ 'client.id': 'riverbend-check', ...clientOf(worker, connector, 'admin') }, SILENT).admin({
+        retry: { retries: 2 },
+      });
+      const late = new Promise<'late'>((resolve) => signal.addEventListener('abort', () => resolve('late'), { once: true }));
+      const connected = admin.connect();
+      // When the race is lost the connection still comes up, or not, some time: nobody waits for it then.
+      connected.catch(() => {});
+      if ((await Promise.race([connected, late])) === 'late')
+        throw new CdcError('CDC_KAFKA_UNAVAILABLE', 'retriable', 'Kafka did not answer in time');
+      await admin.disconnect();
+      return [];
+    } catch (error) {
+      return [finding(kafkaError(error, 'Kafka cannot be reached'))];
+    }
+  },
+};
+
+/** A worker's client keys for one use; the connector's `<use>.override.*` win. */
+export function clientOf(worker: RawConfig, connector: RawConfig, use: 'producer' | 'consumer' | 'admin'): RawConfig {
+  const overrides = Object.entries(connector).filter(([k]) => k.startsWith(`${use}.override.`));
+  return clientKeys({ ...worker, ...Object.fromEntries(overrides.map(([k, v]) => [k.replace('.override.', '.'), v])) }, `${use}.`);
+}
+
+function finding(error: CdcError): Finding {
+  return {
+    severity: 'error',
+    code: error.code,
+    kind: error.kind === 'config' ? 'config' : 'environment',
+    key: 'bootstrap.servers',
+    message: error.message,
+    hint: error.hint ?? 'check the address and that Kafka runs',
+  };
+}
