@@ -63,7 +63,7 @@ export function engineCode(error: unknown): number | null {
 /** Engine texts quote values; what stands in quotes or after "value" is dropped for data errors. */
 function withoutValues(text: string): string {
   return text
-    .split('\n')[0]!
+    .replace(/\n.*/s, '')
     .replace(/'(?:[^'\\]|\\.|'')*'/g, "'…'")
     .replace(/"(?:[^"\\]|\\.|"")*"/g, '"…"')
     .replace(/`[^`]*`/g, '`…`')
@@ -97,7 +97,7 @@ export function databendError(error: unknown, doing: string): CdcError {
   const verdict =
     BY_CODE[number] ??
     (number >= 3000 && number < 4000 ? RETRY : { code: 'CDC_DATABEND_FAILED', kind: 'fatal' as const, hint: 'see the Databend error' });
-  const text = verdict.kind === 'data' && verdict !== SCHEMA ? withoutValues(bare(error)) : bare(error).split('\n')[0]!.slice(0, 300);
+  const text = verdict.kind === 'data' && verdict !== SCHEMA ? withoutValues(bare(error)) : bare(error).replace(/\n.*/s, '').slice(0, 300);
   return new CdcError(verdict.code, verdict.kind, `${doing}: Databend error ${number}: ${text}`, {
     hint: verdict.hint,
     context: { databendCode: number },

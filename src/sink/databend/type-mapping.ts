@@ -203,10 +203,8 @@ export function commonType(current: string, wanted: string): string | null {
   const a = INTEGER_TYPES.find(([t]) => t === current);
   const b = INTEGER_TYPES.find(([t]) => t === wanted);
   if (a && b) {
-    const min = a[1] < b[1] ? a[1] : b[1];
-    const max = a[2] > b[2] ? a[2] : b[2];
-    const candidates = [a, b, ...INTEGER_TYPES];
-    return candidates.find(([, lo, hi]) => lo <= min && hi >= max)?.[0] ?? 'DECIMAL(20, 0)';
+    const holdsBoth = ([, lo, hi]: (typeof INTEGER_TYPES)[number]): boolean => lo <= a[1] && lo <= b[1] && hi >= a[2] && hi >= b[2];
+    return [a, b, ...INTEGER_TYPES].find(holdsBoth)?.[0] ?? 'DECIMAL(20, 0)';
   }
   const x = decimalShape(current);
   const y = decimalShape(wanted);
