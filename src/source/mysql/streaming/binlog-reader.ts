@@ -4,7 +4,7 @@ import type { SourceOffset } from '../../../model/offset.ts';
 import { formatTableId, type TableSchema } from '../../../model/table-schema.ts';
 import type { Logger } from '../../../spi/telemetry.ts';
 import type { ChangeQueue, QueueEntry } from '../../change-queue.ts';
-import { type BinlogOffset, formatBinlogOffset } from '../binlog-offset.ts';
+import { type BinlogOffset, compareBinlogFiles, formatBinlogOffset } from '../binlog-offset.ts';
 import { type GtidState, parseGtids } from '../gtid.ts';
 import { sourceInfo } from '../source-info.ts';
 import {
@@ -167,7 +167,10 @@ export class BinlogReader {
     this.#gtids = offset.gtids === null ? null : parseGtids(this.#o.flavour, offset.gtids);
     this.#startFile = offset.file;
     this.#startPos = offset.pos;
+    if (offset.tsSec !== null) this.#eventUs = offset.tsSec * 1_000_000;
+    if (offset.serverId !== null) this.#serverId = offset.serverId;
     this.#event = 0;
+    this.#commitUs = 0;
     this.#skipEvents = offset.event;
     this.#skipRows = offset.row;
     this.#o.metadata?.reset();
@@ -184,9 +187,9 @@ export class BinlogReader {
     // Events up to here were pushed or hold nothing; those still to be skipped stay to be skipped.
     const event = within ? Math.max(this.#event, this.#skipEvents) : this.#skipEvents;
     return {
-      tsSec: null,
-      file: this.#open ? this.#startFile : this.#file,
-      pos: this.#open ? this.#startPos : this.#pos,
+      tsSec: Math.floor(this.#tsUs / 1_000_000),
+      file: this.#startFile,
+      pos: this.#startPos,
       gtids: this.#gtids?.format() ?? null,
       event,
       row: event === this.#skipEvents ? this.#skipRows : 0,
@@ -272,6 +275,11 @@ export class BinlogReader {
     if (type === EVENT.ROTATE) {
       this.#file = buffer.toString('utf8', start + HEADER_BYTES + 8, end);
       this.#pos = Number(buffer.readBigUInt64LE(start + HEADER_BYTES));
+      // A quiet server still moves to new files. The rotate made up at a GTID start may name an older one.
+      if (!this.#open && this.#skipEvents === 0 && compareBinlogFiles(this.#file, this.#startFile) > 0) {
+        this.#startFile = this.#file;
+        this.#startPos = this.#pos;
+      }
       this.#tables.clear();
       return;
     }
@@ -310,6 +318,8 @@ export class BinlogReader {
       this.#event++;
       return;
     }
+    if (type === EVENT.PREVIOUS_GTIDS || type === EVENT.MARIADB_GTID_LIST || type === EVENT.MARIADB_CHECKPOINT || type === EVENT.STOP)
+      return;
     this.#serverId = buffer.readUInt32LE(start + 5);
     this.#eventUs = buffer.readUInt32LE(start) * 1_000_000;
     switch (type) {
@@ -579,7 +589,7 @@ export class BinlogReader {
       pos,
       gtids: this.#gtids?.format() ?? null,
       row,
-      serverId: this.#serverId,
+      ...(this.#serverId === 0 ? {} : { serverId: this.#serverId }),
       event,
     });
     const { metadata } = this.#o;
