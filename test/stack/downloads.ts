@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheDir } from './options.ts';
@@ -97,7 +98,17 @@ export function run(
 
 /** Two cold Maven runs at once may spoil each other's local repository: one at a time. */
 export function maven(args: readonly string[], cwd: string, log: (line: string) => void): Promise<string> {
-  return locked('maven', log, () => run('mvn', ['-q', '-B', ...args], { cwd }));
+  return locked('maven', log, () => run('mvn', ['-q', '-B', ...localRepository(), ...args], { cwd }));
+}
+
+/** Maven keeps its repository in the home of the account, whatever HOME says; one without such a home uses the cache. */
+function localRepository(): readonly string[] {
+  try {
+    accessSync(userInfo().homedir, constants.W_OK);
+    return [];
+  } catch {
+    return [`-Dmaven.repo.local=${join(cacheDir(), 'maven-repository')}`];
+  }
 }
 
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
