@@ -27,11 +27,11 @@ import { compactJson } from '../streaming/json-binary.ts';
  * What a session must have set before it runs a select list of `compileSnapshotReader`: text in each column's own character
  * set (as the binlog has it), TIMESTAMPs in UTC, CHARs without padding. The rows themselves carry the proof that it was.
  */
-export const SNAPSHOT_SESSION: readonly string[] = ["SET time_zone = '+00:00'", 'SET character_set_results = NULL', "SET sql_mode = ''"];
+export const SNAPSHOT_SESSION: readonly string[] = ["SET time_zone = '+00:00'", 'SET character_set_results = binary', "SET sql_mode = ''"];
 
 /** NULL when the session is set up; sent with every row of tables it matters to. */
 const SESSION_PROOF =
-  "IF(@@character_set_results IS NULL AND @@time_zone IN ('+00:00', 'UTC') AND NOT FIND_IN_SET('PAD_CHAR_TO_FULL_LENGTH', @@sql_mode), NULL, 'x')";
+  "IF(@@character_set_results = 'binary' AND @@time_zone IN ('+00:00', 'UTC') AND NOT FIND_IN_SET('PAD_CHAR_TO_FULL_LENGTH', @@sql_mode), NULL, 'x')";
 
 export interface SnapshotReader {
   /** Expressions for the SELECT, in the order of `schema.value.fields` (and a proof of the session's settings). */

@@ -66,7 +66,8 @@ const isCharacter = (t: number): boolean =>
   t === TYPE.VARCHAR ||
   (t >= TYPE.TINY_BLOB && t <= TYPE.BLOB) ||
   t === TYPE.BLOB_COMPRESSED ||
-  t === TYPE.VARCHAR_COMPRESSED;
+  t === TYPE.VARCHAR_COMPRESSED ||
+  t === TYPE.VECTOR;
 const isEnumOrSet = (t: number): boolean => t === TYPE.ENUM || t === TYPE.SET;
 
 class Reader {
