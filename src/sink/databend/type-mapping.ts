@@ -132,9 +132,15 @@ export function loadExpression(type: string, field: string): string {
   if (type === 'BINARY') return `unhex(${field})`;
   if (type === 'VARIANT') return `parse_json(${field})`;
   if (type === 'GEOMETRY') return `st_geomfromewkb(unhex(${field}))`;
-  if (type.startsWith('VECTOR')) return `parse_json(${field})::ARRAY(FLOAT)::${type}`;
+  // The cast to VECTOR runs over NULL rows too and finds them too short (1006), so they get a vector to cast.
+  if (type.startsWith('VECTOR'))
+    return `IF(${field} IS NULL, NULL, parse_json(COALESCE(${field}, '${zeroVector(type)}'))::ARRAY(FLOAT)::${type})`;
   if (type.startsWith('ARRAY')) return `parse_json(${field})::${type}`;
   return `${field}::${type}`;
+}
+
+function zeroVector(type: string): string {
+  return JSON.stringify(new Array(Number(/\d+/.exec(type)?.[0] ?? 1)).fill(0));
 }
 
 /** NULL where `loadExpression` would fail, to find the column a failed load is about. */
