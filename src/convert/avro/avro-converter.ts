@@ -51,7 +51,7 @@ export function createAvroConverter(
   const readersById = new Map<number, Reader>();
   const readersByText = new Map<string, Reader>();
 
-  async function writerOf(topic: string, where: string, schema: Schema): Promise<Writer> {
+  async function writerOf(topic: string, where: string, schema: Schema, envelope: boolean): Promise<Writer> {
     const avro = avroFromConnect(schema);
     const type = parseAvro(avro);
     const subject = naming(topic, type.kind === 'record' ? type.fullName : schema.name);
@@ -62,14 +62,14 @@ export function createAvroConverter(
       id = latest.id;
     } else id = await registry.idOf(subject, avro);
     logger.debug({ subject, schemaId: id }, 'Avro schema ready');
-    return { plan: compilePlan(type, schema, { where, replaceNullWithDefault }), id };
+    return { plan: compilePlan(type, schema, { where, replaceNullWithDefault, envelope }), id };
   }
 
   async function compile(table: TableSchema): Promise<ChunkEncoder> {
     const where = `table ${formatTableId(table.id)}`;
     const schema = isKey ? table.key : table.envelope;
     if (schema === null) return NO_KEY;
-    const { plan, id } = await writerOf(table.topic, where, schema);
+    const { plan, id } = await writerOf(table.topic, where, schema, !isKey && table.shape === 'envelope');
     if (isKey) return new KeyEncoder(plan, table.keyOrdinals, id);
     return table.shape === 'envelope' ? new EnvelopeEncoder(plan, table, id, placeholder) : new RowEncoder(plan, id, placeholder);
   }
@@ -113,7 +113,7 @@ export function createAvroConverter(
       if (schema === null) throw valueError(`topic ${topic}`, '', 'a value without schema cannot be written as Avro');
       const ofTopic = writers.get(topic) ?? new WeakMap<Schema, Writer>();
       writers.set(topic, ofTopic);
-      const writer = ofTopic.get(schema) ?? (await writerOf(topic, `topic ${topic}`, schema));
+      const writer = ofTopic.get(schema) ?? (await writerOf(topic, `topic ${topic}`, schema, false));
       ofTopic.set(schema, writer);
       const buf = Buffer.alloc(WIRE_HEADER_BYTES + 1 + sizeBound(writer.plan, value, placeholder));
       wireHeader(writer.id).copy(buf);

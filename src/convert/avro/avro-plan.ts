@@ -61,6 +61,8 @@ export interface PlanOptions {
   readonly where: string;
   /** Write a field's default for its null, as AvroData does unless `ignore.default.for.nullables`. */
   readonly replaceNullWithDefault: boolean;
+  /** The schema is a Debezium envelope: errors name the column, not `before.column`. */
+  readonly envelope?: boolean;
 }
 
 type Mutable = { -readonly [K in keyof PlanNode]: PlanNode[K] };
@@ -164,7 +166,7 @@ function fill(node: Mutable, type: AvroType, schema: Schema, options: PlanOption
     case 'record':
       node.op = OP.struct;
       node.fields = type.fields.map((f, i) =>
-        compile(f.type, (schema.fields[i] as { schema: Schema }).schema, options, join(path, f.name)),
+        compile(f.type, (schema.fields[i] as { schema: Schema }).schema, options, fieldPath(path, f.name, options)),
       );
       node.variable = node.fields.flatMap((f, i) => (isVariable(f.op) ? [i] : []));
       node.bound = node.fields.reduce((sum, f) => sum + 1 + (isVariable(f.op) ? 0 : 10), 1);
@@ -197,6 +199,10 @@ function fill(node: Mutable, type: AvroType, schema: Schema, options: PlanOption
 /** True for values whose size the type does not bound. */
 function isVariable(op: number): boolean {
   return op >= OP.string && op !== OP.enumeration;
+}
+
+function fieldPath(path: string, name: string, options: PlanOptions): string {
+  return path === '' && options.envelope === true && (name === 'before' || name === 'after') ? '' : join(path, name);
 }
 
 function join(path: string, name: string): string {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Row, RowChunk } from '../../model/chunk.ts';
 import { ENVELOPE, SOURCE_ROW_FIELD } from '../../model/envelope.ts';
 import { CdcError } from '../../model/errors.ts';
@@ -70,6 +71,7 @@ export function createJsonConverter(options: JsonConverterOptions, isKey: boolea
     },
     toConnect(topic, data) {
       if (data === null) return NOTHING;
+      if (!isUtf8(data)) throw decodeError(`topic ${topic}`, 'the message is not UTF-8 text');
       const cursor: Cursor = { text: data.toString('utf8'), at: 0 };
       try {
         if (enable) return withSchema(cursor, topic, schemas);
