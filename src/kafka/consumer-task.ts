@@ -47,7 +47,7 @@ interface Lane {
 }
 
 const POLL_MS = 500;
-const DISCOVERY_MS = 2000;
+const DISCOVERY_MS = 1000;
 const COMMIT_MS = 1000;
 
 /**
