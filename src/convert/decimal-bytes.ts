@@ -14,6 +14,7 @@ export type DecimalProblem = 'is not a decimal number' | 'has more fraction digi
  * what is wrong. Needs room for `text.length + scale + 2` bytes. Zeros beyond the scale may be dropped, other digits not.
  */
 export function writeUnscaled(text: string, scale: number, buf: Buffer, pos: number): number | DecimalProblem {
+  if (scale < 0) return writeLarge(text, scale, buf, pos);
   const length = text.length;
   const first = text.charCodeAt(0);
   const negative = first === 45;
@@ -25,7 +26,7 @@ export function writeUnscaled(text: string, scale: number, buf: Buffer, pos: num
     const c = text.charCodeAt(i);
     if (c >= 48 && c <= 57) {
       if (fraction >= scale) {
-        if (c !== 48) return 'has more fraction digits than its scale';
+        if (c !== 48) return writeLarge(text, scale, buf, pos);
         continue;
       }
       if (++digits > SAFE_DIGITS) return writeLarge(text, scale, buf, pos);
@@ -112,6 +113,8 @@ function writeLarge(text: string, scale: number, buf: Buffer, pos: number): numb
   if (hex.length % 2 === 1) hex = `0${hex}`;
   if (hex.charCodeAt(0) >= 56) hex = `00${hex}`; // '8'…'f': the sign bit would be set
   const length = hex.length / 2;
+  // Only an exponent can make more digits than the text has.
+  if (length > unscaledBound(text, scale)) return 'is not a decimal number';
   buf.write(hex, pos, 'hex');
   if (unscaled < 0n) for (let i = 0; i < length; i++) buf[pos + i] = ~(buf[pos + i] as number);
   return length;
