@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** One delivered record, recorded or produced, in comparable form. */
 export interface Delivered {
@@ -47,6 +47,7 @@ export function loadRecording(folder: string, suffix: string): Delivered[] {
 
 /** What the file sink wrote with schemas.enable=true. */
 export function loadProduced(path: string): Delivered[] {
+  if (!existsSync(path)) return [];
   return lines(path).map((o) => {
     const key = unwrap(o['key']);
     const value = unwrap(o['value']);
