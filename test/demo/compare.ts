@@ -33,10 +33,10 @@ export async function compareSides(
   }
   const compared = await compareTable(source, target, { database, table, keys: ['id'], columns });
   const [rows] = (await source.query({
-    sql: `SELECT ${columns.map((c) => c.source).join(', ')} FROM \`${database}\`.\`${table}\` ORDER BY id`,
+    sql: `SELECT ${columns.map((c) => c.source).join(', ')} FROM \`${database}\`.\`${table}\``,
     rowsAsArray: true,
   })) as unknown as [unknown[][]];
-  const targetRows = await target.rows(`SELECT ${columns.map((c) => c.target).join(', ')} FROM "${database}"."${table}" ORDER BY "id"`);
+  const targetRows = await target.rows(`SELECT ${columns.map((c) => c.target).join(', ')} FROM "${database}"."${table}"`);
   const sourceChecksum = checksum(rows);
   const targetChecksum = checksum(targetRows);
   const differences = [...compared.differences];
@@ -64,10 +64,10 @@ async function targetColumns(target: DatabendProbe, database: string, table: str
   return rows.map((row) => String(row[0]));
 }
 
-/** SHA-256 over the rows in key order; each value with its length before it, NULL unlike any text. First 16 hex digits. */
+/** SHA-256 over the rows in the order of their first column, a number; each value with its length before it, NULL unlike any text. First 16 hex digits. */
 function checksum(rows: readonly (readonly unknown[])[]): string {
   const hash = createHash('sha256');
-  for (const row of rows) {
+  for (const row of rows.toSorted((a, b) => Number(a[0]) - Number(b[0]))) {
     for (const value of row) {
       if (value === null || value === undefined) {
         hash.update('-1\n');

@@ -15,16 +15,17 @@ export class Screen {
 
   step(text: string): void {
     this.#step++;
+    this.#lastProgressAt = Date.now();
     this.#write(`${((Date.now() - this.#began) / 1000).toFixed(1).padStart(6)} s  ${String(this.#step).padStart(2)} ${text}\n`);
   }
 
-  /** Refreshed in place on a terminal; elsewhere one line every two seconds. */
+  /** Refreshed in place on a terminal; elsewhere a line only while a step takes long. */
   progress(text: string): void {
     if (this.#terminal) {
       process.stdout.write(`\r\x1b[2K${' '.repeat(12)}${text}`);
       return;
     }
-    if (Date.now() - this.#lastProgressAt < 2_000) return;
+    if (Date.now() - this.#lastProgressAt < 3_000) return;
     this.#lastProgressAt = Date.now();
     this.line(text);
   }
