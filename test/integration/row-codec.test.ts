@@ -237,9 +237,18 @@ function compareRows(k: Known, expected: readonly Row[], actual: readonly Row[])
   for (let i = 0; i < expected.length; i++) {
     for (const field of k.schema.value.fields) {
       const column = k.table.columns.find((c) => c.name === field.name);
-      assert.deepStrictEqual(actual[i]?.[field.index], expected[i]?.[field.index], `row ${i}, ${field.name} ${column?.typeExpression}`);
+      const [a, e] = around(actual[i]?.[field.index], expected[i]?.[field.index]);
+      assert.deepStrictEqual(a, e, `row ${i}, ${field.name} ${column?.typeExpression}`);
     }
   }
+}
+
+/** Where two long texts differ, so that a failure can be read. */
+function around(a: unknown, e: unknown): [unknown, unknown] {
+  if (typeof a !== 'string' || typeof e !== 'string' || a === e || a.length < 200) return [a, e];
+  let i = 0;
+  while (a[i] === e[i]) i++;
+  return [a.slice(Math.max(0, i - 40), i + 40), e.slice(Math.max(0, i - 40), i + 40)];
 }
 
 /** The table map as binlog_row_metadata of an old server leaves it: nothing behind the nullability bits. */

@@ -130,7 +130,8 @@ function lengthBytes(buf: Buffer, pos: number): number {
 }
 
 /**
- * The server's spelling of a double (my_gcvt): shortest digits, plain for decimal exponents -14…15, else `1e100`;
+ * The server's spelling of a double (my_gcvt): shortest digits, plain for decimal exponents -14…15 (and beyond, where it has
+ * a fraction), else `1e100`;
  * whole numbers keep `.0`, which tells them from integers.
  */
 export function formatJsonDouble(x: number): string {
@@ -141,7 +142,7 @@ export function formatJsonDouble(x: number): string {
   const digits = mantissa.replace('-', '').replace('.', '');
   const point = Number(exponent) + 1;
   const sign = negative ? '-' : '';
-  if (point < -14 || point > 15) {
+  if (point < -14 || (point > 15 && digits.length <= point)) {
     const fraction = digits.slice(1);
     return `${sign}${digits[0]}${fraction === '' ? '' : `.${fraction}`}e${Number(exponent)}`;
   }
