@@ -14,6 +14,7 @@ import { wholeNumber } from './config.ts';
 import { abortedError, kafkaError } from './errors.ts';
 import { type Incoming, MessageReader } from './message-reader.ts';
 import { PositionMerge } from './position-merge.ts';
+import { offsetOf } from './record-batch.ts';
 import { Redelivery } from './redelivery.ts';
 import { Subscription } from './subscription.ts';
 
@@ -322,7 +323,7 @@ export class KafkaConsumerTask implements SourceTask {
       const items: Incoming[] = [];
       for (let i = 0; i < batch.messages.length; i++) {
         const message = batch.messages[i] as KafkaMessage;
-        if (Number(message.offset) < expected) {
+        if (offsetOf(message) < expected) {
           await this.#learn(lane, message);
           continue;
         }
@@ -398,7 +399,7 @@ export class KafkaConsumerTask implements SourceTask {
     const { onUnreadable } = this.#options;
     if (onUnreadable === undefined || error.kind !== 'data') throw error;
     await onUnreadable(error, { topic, partition, message });
-    return { kind: 'skip', offset: Number(message.offset), bytes: 0, position: null, schemaChange: false };
+    return { kind: 'skip', offset: offsetOf(message), bytes: 0, position: null, schemaChange: false };
   }
 
   #laneLimit(): number {

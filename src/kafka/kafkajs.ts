@@ -3,12 +3,13 @@ import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { CdcError } from '../model/errors.ts';
 import { type Compress, encodeProduce, type ProduceArguments } from './produce-request.ts';
+import { type FetchDecoder, readBatch } from './record-batch.ts';
 
 /**
- * The only importer of kafkajs (2.2.4, pinned): loads it, gives it the codecs it lacks, and replaces two of
- * its inner functions that dominate the cost of producing: the record encoder (produce-request.ts) and the
- * grouping by partition, which copies a growing array per message and so is quadratic in the batch.
- * An upgrade that moves them fails in test/unit/kafka/produce-request.test.ts, not in production.
+ * The only importer of kafkajs (2.2.4, pinned): loads it, gives it the codecs it lacks, and replaces three of
+ * its inner functions that dominate the cost of a message: the record encoder (produce-request.ts), the record
+ * decoder (record-batch.ts), and the grouping by partition, which copies a growing array per message and so is
+ * quadratic in the batch. An upgrade that moves them fails in test/unit/kafka, not in production.
  */
 export type KafkaJs = typeof import('kafkajs');
 export type {
@@ -66,6 +67,15 @@ export function loadKafkaJs(): KafkaJs {
     },
   }));
   replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition);
+  const { KafkaJSPartialMessageError } = require('kafkajs/src/errors') as { KafkaJSPartialMessageError: new (message: string) => Error };
+  const { lookupCodecByAttributes } = require('kafkajs/src/protocol/message/compression') as {
+    lookupCodecByAttributes(a: number): Codec | null;
+  };
+  replaceModule('kafkajs/src/protocol/recordBatch/v0/decoder', async (decoder: FetchDecoder) => {
+    const batch = await readBatch(decoder, (attributes, data) => lookupCodecByAttributes(attributes)?.decompress(data) ?? null);
+    if (batch === null) throw new KafkaJSPartialMessageError('the last record batch of the response is incomplete');
+    return batch;
+  });
   const kafkajs = require('kafkajs') as KafkaJs;
   addCodecs(kafkajs);
   loaded = kafkajs;

@@ -6,6 +6,7 @@ import type { Converter, Decoded } from '../spi/converter.ts';
 import type { KafkaMessage } from './client.ts';
 import { positionOf } from './position.ts';
 import type { MergeItem } from './position-merge.ts';
+import { offsetOf } from './record-batch.ts';
 import { readSchemaChange } from './schema-change-reader.ts';
 import { type EnvelopePlan, envelopePlan, TableSchemas } from './table-schemas.ts';
 
@@ -108,7 +109,7 @@ export class MessageReader {
     const tsUs = number(source, s.ts_us) || number(source, s.ts_ms) * 1000;
     return {
       kind: 'row',
-      offset: Number(message.offset),
+      offset: offsetOf(message),
       bytes: sizeOf(message),
       position: positionOf(text(source, s.file), number(source, s.pos), number(source, s.row), number(source, s.server_id), tsUs),
       schemaChange: false,
@@ -140,7 +141,7 @@ export class MessageReader {
 function row(message: KafkaMessage, table: TableSchema, op: Op, before: Row | null, after: Row | null): RowItem {
   return {
     kind: 'row',
-    offset: Number(message.offset),
+    offset: offsetOf(message),
     bytes: sizeOf(message),
     position: null,
     schemaChange: false,
@@ -156,7 +157,7 @@ function row(message: KafkaMessage, table: TableSchema, op: Op, before: Row | nu
 }
 
 function skip(message: KafkaMessage): SkipItem {
-  return { kind: 'skip', offset: Number(message.offset), bytes: 0, position: null, schemaChange: false };
+  return { kind: 'skip', offset: offsetOf(message), bytes: 0, position: null, schemaChange: false };
 }
 
 /** Decoded rows take several times their bytes on the wire. */

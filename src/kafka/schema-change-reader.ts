@@ -6,6 +6,7 @@ import type { Decoded } from '../spi/converter.ts';
 import type { KafkaMessage } from './client.ts';
 import type { SchemaItem } from './message-reader.ts';
 import { positionOf } from './position.ts';
+import { offsetOf } from './record-batch.ts';
 import { decodeSchemaOperations, SCHEMA_OPERATIONS_HEADER } from './schema-change-header.ts';
 
 /**
@@ -34,7 +35,7 @@ export function readSchemaChange(message: KafkaMessage, value: Decoded): SchemaI
   };
   return {
     kind: 'schema',
-    offset: Number(message.offset),
+    offset: offsetOf(message),
     bytes: 1000 + 4 * (message.value?.length ?? 0) + (Buffer.isBuffer(header) ? 4 * header.length : 0),
     position: positionOf(source.file, source.pos, 0, source.serverId, source.tsUs),
     schemaChange: true,
