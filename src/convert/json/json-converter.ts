@@ -72,9 +72,9 @@ export function createJsonConverter(options: JsonConverterOptions, isKey: boolea
     toConnect(topic, data) {
       if (data === null) return NOTHING;
       if (!isUtf8(data)) throw decodeError(`topic ${topic}`, 'the message is not UTF-8 text');
-      const cursor: Cursor = { text: data.toString('utf8'), at: 0 };
       try {
-        if (enable) return withSchema(cursor, topic, schemas);
+        if (enable) return withSchema(data, topic, schemas);
+        const cursor: Cursor = { text: data.toString('utf8'), at: 0 };
         const value = parseValue(cursor);
         finish(cursor);
         return { schema: null, value };
@@ -164,11 +164,16 @@ function envelopeText(table: TableSchema, format: JsonFormat, where: string, fro
   };
 }
 
-/** Schemas by their text, so that equal texts give the same object. */
+/**
+ * Schemas by their text, so that equal texts give the same object. The front of a topic's last messages
+ * (`{"schema":…,"payload":`) is kept as bytes: comparing them is all a further message costs.
+ */
 class SchemaCache {
   readonly #byText = new Map<string, Schema | null>();
+  readonly #fronts = new Map<string, { readonly front: Buffer; readonly schema: Schema | null }[]>();
   /** `schemas.cache.size` of JsonConverter: the oldest goes first. */
   static readonly #limit = 1000;
+  static readonly #frontsPerTopic = 8;
 
   get(text: string): Schema | null {
     let schema = this.#byText.get(text);
@@ -179,11 +184,47 @@ class SchemaCache {
     }
     return schema;
   }
+
+  /** The known front `data` starts with, if any. */
+  frontOf(topic: string, data: Buffer): { readonly front: Buffer; readonly schema: Schema | null } | undefined {
+    const fronts = this.#fronts.get(topic);
+    if (fronts === undefined) return undefined;
+    for (let i = fronts.length - 1; i >= 0; i--) {
+      const known = fronts[i] as (typeof fronts)[number];
+      const { length } = known.front;
+      if (data.length > length && known.front.compare(data, 0, length) === 0) return known;
+    }
+    return undefined;
+  }
+
+  keepFront(topic: string, front: string, schema: Schema | null): void {
+    const fronts = this.#fronts.get(topic) ?? [];
+    fronts.push({ front: Buffer.from(front), schema });
+    if (fronts.length > SchemaCache.#frontsPerTopic) fronts.shift();
+    this.#fronts.set(topic, fronts);
+  }
 }
 
-function withSchema(c: Cursor, topic: string, schemas: SchemaCache): Decoded {
+function withSchema(data: Buffer, topic: string, schemas: SchemaCache): Decoded {
+  const known = schemas.frontOf(topic, data);
+  if (known !== undefined) {
+    const rest: Cursor = { text: data.toString('utf8', known.front.length), at: 0 };
+    const payload = parseValue(rest);
+    skipSpace(rest);
+    // Anything but the end of the object: read it again in full, for the right error or another order of keys.
+    if (rest.text.charCodeAt(rest.at++) === 125 && onlySpaceLeft(rest)) return decoded(known.schema, payload, topic);
+  }
+  return inFull({ text: data.toString('utf8'), at: 0 }, topic, schemas);
+}
+
+function decoded(schema: Schema | null, payload: JsonValue, topic: string): Decoded {
+  return { schema, value: schema === null ? payload : valueFromJson(schema, payload, `topic ${topic}`) };
+}
+
+function inFull(c: Cursor, topic: string, schemas: SchemaCache): Decoded {
   let schema: Schema | null | undefined;
   let payload: JsonValue | undefined;
+  let front: string | null = null;
   skipSpace(c);
   if (c.text.charCodeAt(c.at) !== 123) throw notEnveloped(topic);
   do {
@@ -193,17 +234,25 @@ function withSchema(c: Cursor, topic: string, schemas: SchemaCache): Decoded {
     skipSpace(c);
     if (c.text.charCodeAt(c.at++) !== 58) throw notEnveloped(topic);
     skipSpace(c);
-    if (key === 'schema') {
+    if (key === 'schema' && schema === undefined) {
       const from = c.at;
       skipValue(c);
       schema = schemas.get(c.text.slice(from, c.at));
-    } else if (key === 'payload') payload = parseValue(c);
-    else throw notEnveloped(topic);
+    } else if (key === 'payload' && payload === undefined) {
+      if (schema !== undefined) front = c.text.slice(0, c.at);
+      payload = parseValue(c);
+    } else throw notEnveloped(topic);
     skipSpace(c);
   } while (c.text.charCodeAt(c.at) === 44);
   if (c.text.charCodeAt(c.at++) !== 125 || schema === undefined || payload === undefined) throw notEnveloped(topic);
   finish(c);
-  return { schema, value: schema === null ? payload : valueFromJson(schema, payload, `topic ${topic}`) };
+  if (front !== null) schemas.keepFront(topic, front, schema);
+  return decoded(schema, payload, topic);
+}
+
+function onlySpaceLeft(c: Cursor): boolean {
+  skipSpace(c);
+  return c.at === c.text.length;
 }
 
 function finish(c: Cursor): void {
