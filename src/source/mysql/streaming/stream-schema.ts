@@ -103,9 +103,10 @@ export class DatabaseStreamSchema implements StreamSchema {
   }
 
   table(buffer: Buffer, start: number, end: number): StreamTable | null | Promise<StreamTable | null> {
-    const map = parseTableMap(buffer, start + HEADER_BYTES, end);
-    const id: TableId = { database: map.database, table: map.table };
+    // What is not captured is not parsed beyond its name.
+    const id = tableMapId(buffer, start + HEADER_BYTES);
     if (!this.filter.includes(id)) return null;
+    const map = parseTableMap(buffer, start + HEADER_BYTES, end);
     const table = this.definitions.tables.get(id);
     return table === null ? this.#ask(map, id) : this.#compile(map, table);
   }
@@ -233,6 +234,17 @@ export class DatabaseStreamSchema implements StreamSchema {
       },
     ];
   }
+}
+
+/** Database and table of a TABLE_MAP body: after table id (6) and flags (2), each with a length before and a zero after. */
+function tableMapId(buffer: Buffer, body: number): TableId {
+  const database = body + 9;
+  const databaseEnd = database + (buffer[body + 8] as number);
+  const table = databaseEnd + 2;
+  return {
+    database: buffer.toString('utf8', database, databaseEnd),
+    table: buffer.toString('utf8', table, table + (buffer[databaseEnd + 1] as number)),
+  };
 }
 
 /** A statement's text, by the character set its client had. */
