@@ -27,11 +27,15 @@ export function effectiveKey(table: Table): readonly string[] {
   return table.uniqueIndexes.find((u) => u.columns.every((name) => columnOf(table, name)?.optional === false))?.columns ?? [];
 }
 
-/** A default as Debezium writes it: escaped as in SHOW CREATE TABLE (`ab\0`), which the model holds decoded. */
-function escapeDefault(text: string | null): string | null {
-  if (text === null) return null;
+/** Text as it stands between the quotes in SHOW CREATE TABLE: `it''s`, `ab\\0`. */
+export function escapeLiteral(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is exactly what is looked for.
   return text.replace(/[\\\u0000\n\r']/g, (c) => ({ '\\': '\\\\', '\u0000': '\\0', '\n': '\\n', '\r': '\\r' })[c] ?? "''");
+}
+
+/** A default as Debezium writes it; the model holds it decoded. */
+function escapeDefault(text: string | null): string | null {
+  return text === null ? null : escapeLiteral(text);
 }
 
 function unescapeDefault(text: string | null): string | null {

@@ -45,7 +45,7 @@ function implicitTimestamp(column: Column, d: ColumnDefinition, first: boolean):
 /**
  * The table after ALTER TABLE, its id unchanged (a rename is the caller's). Columns are placed as the server does
  * it: first the existing ones are dropped, renamed and redefined where they stand, then the new and the moved ones
- * follow in the order written, AFTER naming columns by their new names. Throws ModelMismatch.
+ * are put in the order written, AFTER naming columns by their new names. Throws ModelMismatch.
  */
 export function alterTable(table: Table, actions: readonly AlterAction[], context: ColumnContext): Table {
   let charset = table.defaultCharsetName;
@@ -101,6 +101,7 @@ function alterColumns(
   };
   const columnActions = actions.filter((a): a is ColumnAction => a.kind === 'addColumn' || a.kind === 'changeColumn');
   const stay = new Map<Column, Column | null>();
+  const built = new Map<ColumnAction, Column>();
   for (const a of actions) {
     if (!('name' in a) || a.kind === 'dropIndex' || a.kind === 'renameIndex') continue;
     const column = find(a.name) ?? ('ifExists' in a && a.ifExists ? null : missing(a.name));
@@ -110,7 +111,11 @@ function alterColumns(
     else if (a.kind === 'renameColumn') stay.set(column, { ...current, name: a.to });
     else if (a.kind === 'setInvisible') stay.set(column, { ...current, invisible: a.invisible });
     else if (a.kind === 'setDefault') stay.set(column, { ...current, ...defaultOf(a.default, current.optional) });
-    else if (a.kind === 'changeColumn') stay.set(column, a.place === null ? buildColumn(a.column, 0, context) : null);
+    else if (a.kind === 'changeColumn') {
+      const changed = buildColumn(a.column, 0, context);
+      stay.set(column, changed);
+      built.set(a, changed);
+    }
   }
   const out: Column[] = [];
   for (const column of existing) {
@@ -118,10 +123,15 @@ function alterColumns(
     if (now !== null) out.push(now);
   }
   for (const a of columnActions) {
-    const known = a.kind === 'addColumn' ? find(a.column.name) : find(a.name);
-    if (a.kind === 'addColumn' && a.ifNotExists && known !== undefined && stay.get(known) !== null) continue;
-    if (a.kind === 'changeColumn' && (a.place === null || known === undefined)) continue;
-    const column = buildColumn(a.column, 0, context);
+    const moved = built.get(a);
+    if (a.kind === 'changeColumn') {
+      if (moved === undefined || a.place === null) continue;
+      out.splice(out.indexOf(moved), 1);
+    } else if (a.ifNotExists) {
+      const known = find(a.column.name);
+      if (known !== undefined && stay.get(known) !== null) continue;
+    }
+    const column = moved ?? buildColumn(a.column, 0, context);
     if (out.some((c) => same(c.name, column.name))) throw new ModelMismatch(`column "${column.name}" exists already`);
     if (a.place === null) out.push(column);
     else if (a.place.kind === 'first') out.unshift(column);

@@ -1,4 +1,5 @@
 import type { Column } from '../../../relational/table.ts';
+import { escapeLiteral } from '../../../relational/table-change.ts';
 import { maxBytesOf, resolveCharset } from './collations.ts';
 import type { ColumnDefinition, DefaultSpec, TypeSpec } from './ddl-statement.ts';
 
@@ -124,9 +125,9 @@ function shape(type: TypeSpec, context: ColumnContext): Shape {
   return { name: twin, length, scale, charset: null, collation: null };
 }
 
-/** A member as the SQL literal Debezium lists. */
+/** A member as the SQL literal SHOW CREATE TABLE and Debezium give; servers cut trailing spaces off. */
 function quote(member: string): string {
-  return `'${member.replaceAll("'", "''")}'`;
+  return `'${escapeLiteral(member.replace(/ +$/, ''))}'`;
 }
 
 /** The column a definition makes in a table with these defaults. `position` is 1-based. */

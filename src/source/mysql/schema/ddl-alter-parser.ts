@@ -31,7 +31,10 @@ export function parseAlterActions(c: TokenCursor): AlterAction[] {
 /** Options come with or without commas between them: up to the next comma, charset, collation and comment are taken, the rest skipped. */
 function options(c: TokenCursor, out: AlterAction[]): void {
   while (c.token.kind !== 'end' && !c.isPunct(',') && !c.isPunct(')') && !c.isPunct(';')) {
-    if (c.areWords('PARTITION', 'BY')) return c.skipToEnd();
+    if (c.areWords('PARTITION', 'BY')) {
+      c.skipToEnd();
+      return;
+    }
     const option = tableOption(c);
     if (option === null) c.skipOne();
     else out.push({ kind: 'options', options: option });
@@ -40,7 +43,10 @@ function options(c: TokenCursor, out: AlterAction[]): void {
 
 function add(c: TokenCursor, out: AlterAction[]): void {
   c.next();
-  if (c.accept('PARTITION')) return c.skipToEnd();
+  if (c.accept('PARTITION')) {
+    c.skipToEnd();
+    return;
+  }
   if (c.accept('SYSTEM', 'VERSIONING')) return;
   const column = c.accept('COLUMN');
   if (!column) {

@@ -239,16 +239,11 @@ export function parseDefault(c: TokenCursor): DefaultSpec {
   if (c.token.kind === 'bit') return { kind: 'literal', text: c.next().text };
   if (c.token.kind === 'hex') return { kind: 'literal', text: hexText(c.next().text) };
   if (now(c)) return { kind: 'now' };
-  // MariaDB: any expression, without parentheses: `uuid()`, `a + 1`, `nextval(s)`.
+  // MariaDB: a function, without parentheses around it: `uuid()`, `nextval(s)`.
   if (!c.isIdentifier()) c.fail('a default value');
   c.next();
   while (c.acceptPunct('.')) c.identifier();
   if (c.isPunct('(')) c.skipParens();
-  while (c.token.kind === 'punct' && '+-*/%|&^'.includes(c.token.text)) {
-    c.next();
-    c.skipOne();
-    if (c.isPunct('(')) c.skipParens();
-  }
   return { kind: 'expression' };
 }
 

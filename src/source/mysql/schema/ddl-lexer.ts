@@ -113,14 +113,16 @@ function numberOrWord(sql: string, start: number, add: (kind: TokenKind, text: s
   for (const [kind, pattern] of [['hex', HEX] as const, ['bit', BITS] as const]) {
     pattern.lastIndex = start;
     const m = pattern.exec(sql);
-    if (m !== null && pattern.lastIndex === end && !afterDot) return add(kind, m[1] as string, start, end);
+    if (m === null || pattern.lastIndex !== end || afterDot) continue;
+    add(kind, m[1] as string, start, end);
+    return;
   }
   NUMBER.lastIndex = start;
   const m = NUMBER.exec(sql);
   const stop = m === null ? start : NUMBER.lastIndex;
   // Identifiers may begin with digits: `1st`, and after a dot even consist of them.
-  if (m === null || stop < end || afterDot) return add('word', sql.slice(start, end), start, end);
-  add('number', m[0], start, stop);
+  if (m === null || stop < end || afterDot) add('word', sql.slice(start, end), start, end);
+  else add('number', m[0], start, stop);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '0': '\u0000', b: '\b', n: '\n', r: '\r', t: '\t', Z: '\u001a', '%': '\\%', _: '\\_' };
