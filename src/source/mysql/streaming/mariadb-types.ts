@@ -14,7 +14,7 @@ export function formatInet4(bytes: Buffer): string {
   return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
-/** The server's spelling: RFC 5952, IPv4-mapped and IPv4-compatible addresses with dots (but for `::` and `::1`). */
+/** MariaDB's spelling: as RFC 5952, but a single zero group is shortened too; IPv4-mapped and -compatible addresses with dots. */
 export function formatInet6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i));
   const zeros = longestZeroRun(groups);
@@ -22,7 +22,7 @@ export function formatInet6(bytes: Buffer): string {
     return `::${zeros.length === 5 ? 'ffff:' : ''}${formatInet4(bytes.subarray(12))}`;
   }
   const hex = (part: number[]): string => part.map((g) => g.toString(16)).join(':');
-  if (zeros.length < 2) return hex(groups);
+  if (zeros.length === 0) return hex(groups);
   return `${hex(groups.slice(0, zeros.start))}::${hex(groups.slice(zeros.start + zeros.length))}`;
 }
 
