@@ -179,7 +179,8 @@ export class DatabendSinkTask implements SinkTask {
     const offsets = [...this.#pending].map(([key, offset]): OffsetRow => ({ kind: 'offset', key, value: JSON.stringify(offset) }));
     if (tables.length === 0 && offsets.length === 0 && extra.length === 0) return;
     const startedMs = performance.now();
-    const result = await this.#flusher.flush(tables, [...offsets, ...extra], signal);
+    const result = await this.#flusher.flush(tables, [...offsets, ...extra, ...this.#tables.unsaved()], signal);
+    this.#tables.saved();
     const tookMs = performance.now() - startedMs;
     for (const t of tables) {
       const wasTruncated = t.buffer.truncated;

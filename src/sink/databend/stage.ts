@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CdcError } from '../../model/errors.ts';
 import { stagePath } from './dialect.ts';
 import { type Endpoint, httpBase } from './dsn.ts';
@@ -57,7 +58,8 @@ export function removeStaged(file: string): string {
   return `REMOVE ${stagePath(file)}`;
 }
 
-/** A path part made of characters a stage path takes without quoting. */
+/** A path part of its own for every text, made of characters a stage path takes without quoting. */
 export function stageName(text: string): string {
-  return text.replace(/[^A-Za-z0-9_-]/g, (c) => `.${c.codePointAt(0)?.toString(16)}.`).slice(0, 120);
+  const plain = text.replace(/[^A-Za-z0-9_-]/g, (c) => `.${c.codePointAt(0)?.toString(16)}.`);
+  return plain.length <= 100 ? plain : `${plain.slice(0, 60)}.${createHash('sha256').update(text).digest('hex').slice(0, 24)}`;
 }

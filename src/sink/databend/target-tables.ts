@@ -4,11 +4,11 @@ import { formatTableId, type TableId, type TableSchema } from '../../model/table
 import type { Logger } from '../../spi/telemetry.ts';
 import { diffColumns, matchColumn } from '../schema-evolution.ts';
 import { TableBuffer } from '../table-buffer.ts';
-import { loadColumns } from './catalog.ts';
+import { isEmpty, loadColumns } from './catalog.ts';
 import type { Session } from './client.ts';
 import type { DatabendConfig } from './config.ts';
 import { addColumn, createDatabase, createTable, formatTarget, modifyColumn, type TargetColumn, type TargetId } from './dialect.ts';
-import type { OffsetTable } from './offset-table.ts';
+import type { OffsetRow, OffsetTable } from './offset-table.ts';
 import { compilePlan, type RowPlan } from './row-plan.ts';
 import { targetName } from './table-name.ts';
 import { commonType, targetType, tryExpression } from './type-mapping.ts';
@@ -18,7 +18,7 @@ export interface Origin {
   readonly server: string;
   readonly database: string;
   readonly table: string;
-  /** The sink created it. */
+  /** The sink created it, or found it empty: all its rows are ours. */
   readonly created: boolean;
   /** Rows of other source tables came as well. */
   readonly shared: boolean;
@@ -52,6 +52,9 @@ export class TargetTables {
   readonly #byName = new Map<string, TargetTable>();
   readonly #byVersion = new WeakMap<TableSchema, TargetTable>();
   readonly #origins = new Map<string, Origin>();
+  /** Origins to be saved with the next flush. */
+  readonly #unsaved = new Set<string>();
+  readonly #databases = new Set<string>();
 
   constructor(o: {
     readonly config: DatabendConfig;
@@ -121,9 +124,20 @@ export class TargetTables {
     t.version = null;
   }
 
+  /** Rows for the offsets table that belong into the next flush. */
+  unsaved(): readonly OffsetRow[] {
+    return [...this.#unsaved].map((key) => ({ kind: 'table', key, value: JSON.stringify(this.#origins.get(key)) }));
+  }
+
+  /** The rows of `unsaved` are durable. */
+  saved(): void {
+    this.#unsaved.clear();
+  }
+
   /** The table is gone from the target. */
   async forget(id: TargetId): Promise<void> {
     this.invalidate(id);
+    this.#unsaved.delete(keyOf(id));
     if (!this.#origins.delete(keyOf(id))) return;
     await this.#offsets.save(this.#session, [{ kind: 'table', key: keyOf(id), value: null }]);
   }
@@ -133,6 +147,9 @@ export class TargetTables {
     this.invalidate(to);
     this.#origins.delete(keyOf(from));
     this.#origins.set(keyOf(to), origin);
+    this.#unsaved.delete(keyOf(from));
+    this.#unsaved.delete(keyOf(to));
+    this.#databases.add(to.database);
     await this.#offsets.save(this.#session, [
       { kind: 'table', key: keyOf(from), value: null },
       { kind: 'table', key: keyOf(to), value: JSON.stringify(origin) },
@@ -161,7 +178,8 @@ export class TargetTables {
           hint: 'create it, or set auto.create=true',
           context: { table: name },
         });
-      await this.#session.exec(createDatabase(id.database), `database ${id.database}: create`);
+      if (!this.#databases.has(id.database)) await this.#session.exec(createDatabase(id.database), `database ${id.database}: create`);
+      this.#databases.add(id.database);
       await this.#session.exec(createTable(id, wanted), `table ${name}: create`);
       created = true;
       columns = await loadColumns(this.#session, id);
@@ -207,9 +225,11 @@ export class TargetTables {
     const same = old !== undefined && old.server === server && old.database === table.database && old.table === table.table;
     if (old !== undefined && (same || old.shared)) return old;
     const origin: Origin =
-      old === undefined ? { server, database: table.database, table: table.table, created, shared: false } : { ...old, shared: true };
+      old === undefined
+        ? { server, database: table.database, table: table.table, created: created || (await isEmpty(this.#session, id)), shared: false }
+        : { ...old, shared: true };
     this.#origins.set(keyOf(id), origin);
-    await this.#offsets.save(this.#session, [{ kind: 'table', key: keyOf(id), value: JSON.stringify(origin) }]);
+    this.#unsaved.add(keyOf(id));
     return origin;
   }
 

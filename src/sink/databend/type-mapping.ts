@@ -132,9 +132,9 @@ export function loadExpression(type: string, field: string): string {
   if (type === 'BINARY') return `unhex(${field})`;
   if (type === 'VARIANT') return `parse_json(${field})`;
   if (type === 'GEOMETRY') return `st_geomfromewkb(unhex(${field}))`;
-  // The cast to VECTOR runs over NULL rows too and finds them too short (1006), so they get a vector to cast.
+  // The cast to VECTOR runs over NULL rows too, even inside IF, and finds them too short (1006): they get zeros to cast, and then the missing 2nd of one element.
   if (type.startsWith('VECTOR'))
-    return `IF(${field} IS NULL, NULL, parse_json(COALESCE(${field}, '${zeroVector(type)}'))::ARRAY(FLOAT)::${type})`;
+    return `get([parse_json(COALESCE(${field}, '${zeroVector(type)}'))::ARRAY(FLOAT)::${type}], IF(${field} IS NULL, 2, 1))`;
   if (type.startsWith('ARRAY')) return `parse_json(${field})::${type}`;
   return `${field}::${type}`;
 }

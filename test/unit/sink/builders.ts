@@ -8,7 +8,12 @@ import type { TaskContext } from '../../../src/spi/connector.ts';
 import type { Logger, MetricGroup } from '../../../src/spi/telemetry.ts';
 
 /** A table version in Debezium's envelope; `key` names its key columns. */
-export function tableOf(database: string, table: string, fields: readonly (readonly [string, Schema])[], key: readonly string[]): TableSchema {
+export function tableOf(
+  database: string,
+  table: string,
+  fields: readonly (readonly [string, Schema])[],
+  key: readonly string[],
+): TableSchema {
   const name = `s.${database}.${table}`;
   const value = struct(fields, { name: `${name}.Value`, optional: true });
   const keyFields = key.map((k) => fields.find(([n]) => n === k) as readonly [string, Schema]);
@@ -43,7 +48,12 @@ export function sourceOf(table: TableSchema | null, more: Partial<SourceInfo> = 
 }
 
 /** Rows of one op: for updates pairs of before and after come as two lists. */
-export function rowsOf(table: TableSchema, op: Op, rows: readonly Row[], more: Partial<RowChunk> & { readonly source?: SourceInfo } = {}): RowChunk {
+export function rowsOf(
+  table: TableSchema,
+  op: Op,
+  rows: readonly Row[],
+  more: Partial<RowChunk> & { readonly source?: SourceInfo } = {},
+): RowChunk {
   return {
     kind: 'rows',
     table,
@@ -62,7 +72,11 @@ export function rowsOf(table: TableSchema, op: Op, rows: readonly Row[], more: P
   };
 }
 
-export function schemaChange(operations: readonly SchemaOperation[], pos: number, more: Partial<SchemaChangeChunk> = {}): SchemaChangeChunk {
+export function schemaChange(
+  operations: readonly SchemaOperation[],
+  pos: number,
+  more: Partial<SchemaChangeChunk> = {},
+): SchemaChangeChunk {
   return {
     kind: 'schemaChange',
     source: sourceOf(null, { pos }),
