@@ -1,6 +1,7 @@
 import type { Batch } from '../model/chunk.ts';
 import { CdcError } from '../model/errors.ts';
 import type { PartitionOffset, SourceOffset, SourcePartition } from '../model/offset.ts';
+import { formatTableId, type TableSchema } from '../model/table-schema.ts';
 import type { RawConfig } from '../spi/config-def.ts';
 import type { SourceTask, SourceTaskContext, TaskProgress } from '../spi/connector.ts';
 import type { Converter } from '../spi/converter.ts';
@@ -77,7 +78,8 @@ export class KafkaConsumerTask implements SourceTask {
   #consumer: Consumer | null = null;
   #topics: ReadonlySet<string> = new Set();
   #schemaTopics: ReadonlySet<string> = new Set();
-  #tables = new Set<string>();
+  readonly #tables = new Set<string>();
+  #lastTable: TableSchema | null = null;
   #generation = 0;
   #ready: Deferred<void> = deferred();
   #wake: Deferred<void> = deferred();
@@ -97,7 +99,7 @@ export class KafkaConsumerTask implements SourceTask {
     this.#subscription = new Subscription(options.connector);
     this.#groupId = options.client['group.id'] ?? `connect-${options.context.name}`;
     this.#maxRows = wholeNumber(options.client, 'max.poll.records', 20_000);
-    this.#maxBytes = options.maxBufferedBytes ?? 128 << 20;
+    this.#maxBytes = options.maxBufferedBytes ?? 64 << 20;
     this.#reader = new MessageReader(options.keyConverter, options.valueConverter);
     this.#dropped = options.context.metrics.counter(
       'kafka_consumer_redelivered_dropped_total',
@@ -452,7 +454,10 @@ export class KafkaConsumerTask implements SourceTask {
     if (item.kind === 'row') {
       if (item.position !== null) this.#lastTsUs = item.position.tsUs;
       this.#snapshot = item.snapshot !== null && item.snapshot !== 'incremental' && item.snapshot !== 'last';
-      this.#tables.add(JSON.stringify([item.table.id.database, item.table.id.table]));
+      if (item.table !== this.#lastTable) {
+        this.#lastTable = item.table;
+        this.#tables.add(formatTableId(item.table.id));
+      }
       if (lane.redelivery.row(lane.id, item) !== 'drop') return item;
       this.#dropped.add(1);
       if (item.table.key === null && !this.#toldOfKeyless) {
