@@ -6,7 +6,9 @@ import { cacheDir } from '../stack/options.ts';
 import { tail } from '../stack/processes.ts';
 import { java } from '../stack/services/jvm.ts';
 import type { Stack } from '../stack/stack.ts';
+import { serverPids } from './debezium-connect.ts';
 import type { Measured } from './meter.ts';
+import { watchMachine } from './meter.ts';
 import { DATABASE, TABLE } from './workload.ts';
 
 export const DEBEZIUM_VERSION = '3.6.1.Final';
@@ -41,6 +43,7 @@ export async function markEmbedded(stack: Stack): Promise<void> {
 
 /** Runs the peer over a snapshot of `rows` rows, or from the stored offset until `rows` changes came; it measures itself. */
 export async function runEmbedded(stack: Stack, mode: 'snapshot' | 'stream', rows: number): Promise<Measured> {
+  const machine = watchMachine(serverPids(stack));
   const output = await bench(stack, mode, rows);
   const line = output.split('\n').find((text) => text.startsWith('{'));
   if (line === undefined) throw new Error(`the peer printed no result:\n${output.slice(-500)}`);
@@ -52,7 +55,7 @@ export async function runEmbedded(stack: Stack, mode: 'snapshot' | 'stream', row
     secondsFromStart: result.seconds_from_jvm_start,
     cpuMicrosPerRow: (result.cpu_s * 1e6) / rows,
     peakRssMib: result.peak_rss_mib,
-    otherCpuSeconds: Number.NaN,
+    otherCpuSeconds: machine.othersSeconds(result.cpu_s),
   };
 }
 

@@ -30,16 +30,13 @@ export interface JobProbe {
 
 /** Waits until all rows have arrived. Throws when they don't within the deadline. */
 export async function measure(probe: JobProbe): Promise<Measured> {
-  const serversBefore = cpuOf(probe.serverPids);
-  const ownBefore = cpuOf([process.pid]);
+  const machine = watchMachine(probe.serverPids);
   const engineBefore = cpuOf([probe.enginePid]);
-  const busyBefore = busySeconds();
   const until = Date.now() + probe.deadlineMs;
   let firstAt: number | null = null;
   let firstCount = 0;
-  let arrived = 0;
   for (;;) {
-    arrived = await probe.arrived();
+    const arrived = await probe.arrived();
     const now = Date.now();
     if (arrived > 0 && firstAt === null) {
       firstAt = now;
@@ -47,24 +44,34 @@ export async function measure(probe: JobProbe): Promise<Measured> {
     }
     if (arrived >= probe.rows) {
       const cpu = cpuOf([probe.enginePid]);
-      const others =
-        busySeconds() - busyBefore - (cpu - engineBefore) - (cpuOf(probe.serverPids) - serversBefore) - (cpuOf([process.pid]) - ownBefore);
       // a job seen done at the first look has no first-to-last time: count from the start then
-      const elapsedMs = firstAt === null || now === firstAt ? now - probe.startedAtMs : now - firstAt;
-      const counted = firstAt === null || now === firstAt ? arrived : arrived - firstCount;
+      const seen =
+        firstAt !== null && now > firstAt
+          ? { ms: now - firstAt, rows: arrived - firstCount }
+          : { ms: now - probe.startedAtMs, rows: arrived };
       return {
         rows: probe.rows,
-        rowsPerSecond: Math.round((counted * 1000) / Math.max(1, elapsedMs)),
+        rowsPerSecond: Math.round((seen.rows * 1000) / Math.max(1, seen.ms)),
         secondsFromStart: (now - probe.startedAtMs) / 1000,
         cpuMicrosPerRow: (cpu * 1e6) / probe.rows,
         peakRssMib: peakRssMib(probe.enginePid),
-        otherCpuSeconds: Math.max(0, others),
+        otherCpuSeconds: machine.othersSeconds(cpu - engineBefore),
       };
     }
     await probe.check();
     if (now > until) throw new Error(`only ${arrived} of ${probe.rows} rows after ${Math.round(probe.deadlineMs / 1000)} s`);
     await delay(100);
   }
+}
+
+/** Starts counting what the machine does; `othersSeconds` is what neither the servers, nor this process, nor the engine used. */
+export function watchMachine(serverPids: readonly number[]): { othersSeconds(engineCpuSeconds: number): number } {
+  const known = [...serverPids, process.pid];
+  const knownBefore = cpuOf(known);
+  const busyBefore = busySeconds();
+  return {
+    othersSeconds: (engineCpuSeconds) => Math.max(0, busySeconds() - busyBefore - (cpuOf(known) - knownBefore) - engineCpuSeconds),
+  };
 }
 
 function cpuOf(pids: readonly number[]): number {

@@ -29,13 +29,12 @@ export function printResults(
       continue;
     }
     const m = r.measured;
-    const other = Number.isNaN(m.otherCpuSeconds) ? '?' : `${m.otherCpuSeconds.toFixed(1)} s`;
     const cells = [
       m.rowsPerSecond.toLocaleString('en-US'),
       m.cpuMicrosPerRow.toFixed(1),
       String(m.peakRssMib),
       `${m.secondsFromStart.toFixed(1)} s`,
-      other,
+      `${m.otherCpuSeconds.toFixed(1)} s`,
     ];
     lines.push(row(r.job, r.target, r.engine, ...cells));
   }
@@ -60,7 +59,11 @@ export function printResults(
       ),
     );
   }
-  lines.push('', '"others" is the CPU that neither the engine nor the servers used: where it is much, repeat the run.');
+  lines.push(
+    '',
+    "CPU is that of the whole process from its start to the last row: a JVM's start weighs on a short run.",
+    '"others" is the CPU that neither the engine nor the servers used: where it is much, repeat the run.',
+  );
   return `${lines.join('\n')}\n`;
 }
 
