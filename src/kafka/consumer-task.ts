@@ -13,6 +13,7 @@ import { buildBatch } from './chunk-builder.ts';
 import { type Admin, type Consumer, createKafkaClient, type EachBatchPayload, type Kafka, type KafkaMessage } from './client.ts';
 import { wholeNumber } from './config.ts';
 import { abortedError, kafkaError } from './errors.ts';
+import type { GroupOffsetStore } from './group-offsets.ts';
 import { type Incoming, MessageReader } from './message-reader.ts';
 import { PositionMerge } from './position-merge.ts';
 import { offsetOf } from './record-batch.ts';
@@ -32,6 +33,8 @@ export interface KafkaConsumerTaskOptions {
     error: CdcError,
     message: { readonly topic: string; readonly partition: number; readonly message: KafkaMessage },
   ) => Promise<void>;
+  /** Set when the group is where offsets are stored: it then commits through this task's consumer, and `committed` does nothing. */
+  readonly groupOffsets?: GroupOffsetStore;
   /** Bytes of decoded messages held, about. */
   readonly maxBufferedBytes?: number;
 }
@@ -138,6 +141,7 @@ export class KafkaConsumerTask implements SourceTask {
   }
 
   async committed(partition: SourcePartition, offset: SourceOffset): Promise<void> {
+    if (this.#options.groupOffsets !== undefined) return;
     const topic = partition['kafka_topic'];
     const number = partition['kafka_partition'];
     if (typeof topic !== 'string' || typeof number !== 'number') return;
@@ -153,6 +157,7 @@ export class KafkaConsumerTask implements SourceTask {
     this.#stopped = true;
     this.#wake.resolve();
     this.#ready.resolve();
+    this.#options.groupOffsets?.attach(null);
     if (this.#toCommit.size > 0 && this.#failure === null) await this.#commit();
     await Promise.allSettled([this.#consumer?.disconnect(), this.#admin?.disconnect()]);
     this.#consumer = null;
@@ -230,6 +235,7 @@ export class KafkaConsumerTask implements SourceTask {
       });
       if (this.#failure !== null) throw this.#failure;
       await this.#ready.promise;
+      this.#options.groupOffsets?.attach((offsets) => consumer.commitOffsets([...offsets]));
     } catch (error) {
       throw kafkaError(error, `group ${this.#groupId} could not be joined`);
     }
