@@ -1,0 +1,4 @@
+import { mariadbPort } from '../support/servers.ts';
+import { binlogSourceSuite } from './binlog-source-suite.ts';
+
+binlogSourceSuite('mariadb', mariadbPort);
