@@ -45,7 +45,9 @@ export class FileSchemaHistory implements SchemaHistory {
       const text = Buffer.from(entries.map((r) => `${formatHistoryLine(r)}\n`).join(''));
       failpoint('history.record.before');
       try {
-        await file.write(text, 0, text.length, this.#bytes);
+        for (let done = 0; done < text.length; ) {
+          done += (await file.write(text, done, text.length - done, this.#bytes + done)).bytesWritten;
+        }
         await file.datasync();
       } catch (cause) {
         // What reached the disk is unknown: the next append looks again.

@@ -23,7 +23,8 @@ export function parseAlterActions(c: TokenCursor): AlterAction[] {
     ) {
       c.skipToEnd();
     } else options(c, out);
-    if (!c.acceptPunct(',') && c.isPunct(')')) c.fail('an action');
+    // Only partitioning may follow without a comma.
+    if (!c.acceptPunct(',') && c.token.kind !== 'end' && !c.isPunct(';') && !c.isWord('PARTITION', 'REMOVE')) c.fail('","');
   }
   return out;
 }
