@@ -29,8 +29,8 @@ export interface FieldCodec {
   /** The mask also replaces NULL. */
   readonly nullValue: unknown;
   readonly options: CodecOptions;
-  /** Last day and last second a timestamp was formatted for, and their texts. */
-  lastSecond: number;
+  /** The last day a timestamp was formatted for, and its text to the `T`: rows of one time follow each other. */
+  lastDay: number;
   lastText: string;
 }
 
@@ -55,7 +55,7 @@ export function createFieldCodec(
     post: postOf(column, type, options, mask),
     nullValue: mask === null ? null : mask.apply(null, column.length),
     options,
-    lastSecond: -1,
+    lastDay: -1,
     lastText: '',
   };
 }
@@ -153,9 +153,15 @@ function clockText(secondsOfDay: number): string {
   return `${pad2[(secondsOfDay / 3600) | 0]}:${pad2[((secondsOfDay / 60) | 0) % 60]}:${pad2[secondsOfDay % 60]}`;
 }
 
+const pad3 = Array.from({ length: 1000 }, (_, i) => String(i).padStart(3, '0'));
+
 /** `.ffffff` cut to `digits`; empty for none. */
 function fractionText(micros: number, digits: number): string {
-  return digits === 0 ? '' : `.${String(micros).padStart(6, '0').slice(0, digits)}`;
+  if (digits === 0) return '';
+  const millis = (micros / 1000) | 0;
+  if (digits === 3) return `.${pad3[millis]}`;
+  const six = `.${pad3[millis]}${pad3[micros - millis * 1000]}`;
+  return digits === 6 ? six : six.slice(0, digits + 1);
 }
 
 /** Java's ISO formatters: as many digits as needed. */
@@ -230,11 +236,13 @@ export function safeInteger(value: bigint): number | bigint {
 /** An instant: UTC text with as many fraction digits as the column has. 0 is MySQL's zero timestamp. */
 export function convertTimestamp(codec: FieldCodec, epochSeconds: number, micros: number): unknown {
   if (epochSeconds === 0 && micros === 0) return codec.zero;
-  if (epochSeconds !== codec.lastSecond) {
-    codec.lastSecond = epochSeconds;
-    codec.lastText = new Date(epochSeconds * 1000).toISOString().slice(0, 19);
+  const day = Math.floor(epochSeconds / 86_400);
+  if (day !== codec.lastDay) {
+    codec.lastDay = day;
+    codec.lastText = new Date(day * 86_400_000).toISOString().slice(0, 11);
   }
-  return codec.type.fraction === 0 ? `${codec.lastText}Z` : `${codec.lastText}${fractionText(micros, codec.type.fraction)}Z`;
+  const time = codec.lastText + clockText(epochSeconds - day * 86_400);
+  return codec.type.fraction === 0 ? `${time}Z` : `${time}${fractionText(micros, codec.type.fraction)}Z`;
 }
 
 /** `value` is of BIGINT UNSIGNED, beyond int64's positive half. */
