@@ -116,6 +116,7 @@ export class EnvelopeEncoder implements ChunkEncoder {
 
   encode(chunk: RowChunk, out: ByteWriter, into: (Buffer | null)[]): void {
     const { count, firstRow, transaction } = chunk;
+    const rowStep = chunk.source.snapshot === null ? 1 : 0;
     const beforeRows = chunk.op === 't' ? null : chunk.before;
     const afterRows = chunk.op === 't' ? null : chunk.after;
     const header = this.#header;
@@ -142,7 +143,7 @@ export class EnvelopeEncoder implements ChunkEncoder {
       pos = encodeValue(before, b, buf, pos + WIRE_HEADER_BYTES, placeholder);
       pos = encodeValue(after, a, buf, pos, placeholder);
       buf.set(head, pos);
-      pos = writeLong(firstRow + i, buf, pos + head.length);
+      pos = writeLong(firstRow + i * rowStep, buf, pos + head.length);
       buf.set(tail, pos);
       pos += tail.length;
       if (transaction !== null) {

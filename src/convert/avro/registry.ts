@@ -27,7 +27,7 @@ const CONFLICT_PAUSE_MS = 250;
 
 /** Reads the registry keys of a converter, with the names and defaults of Confluent's AvroConverter; throws CDC_CONFIG_INVALID. */
 export function registryConfig(config: RawConfig): RegistryConfig {
-  const given = (config['schema.registry.url'] ?? '').split(',').flatMap((u) => (u.trim() === '' ? [] : [u.trim()]));
+  const given = (config['schema.registry.url'] ?? apicurioUrl(config)).split(',').flatMap((u) => (u.trim() === '' ? [] : [u.trim()]));
   if (given.length === 0) throw invalid('schema.registry.url', 'is required by the Avro converter');
   const urls = given.map(parseUrl);
   const of = (key: string): string | undefined => config[key] ?? config[`schema.registry.${key}`];
@@ -51,7 +51,11 @@ export function registryConfig(config: RawConfig): RegistryConfig {
   if (bearer !== '' && bearer !== 'STATIC_TOKEN')
     throw invalid('bearer.auth.credentials.source', `"${bearer}" is not supported; use STATIC_TOKEN`);
   const useLatest = flag(config, 'use.latest.version', false);
-  const autoRegister = flag(config, 'auto.register.schemas', true);
+  const autoRegister = flag(
+    config,
+    config['apicurio.registry.auto-register'] === undefined ? 'auto.register.schemas' : 'apicurio.registry.auto-register',
+    true,
+  );
   return {
     urls: urls.map((u) => `${u.protocol}//${u.host}${u.pathname.replace(/\/+$/, '')}`),
     username,
@@ -62,6 +66,11 @@ export function registryConfig(config: RawConfig): RegistryConfig {
     useLatest: useLatest && !autoRegister,
     normalize: flag(config, 'normalize.schemas', false),
   };
+}
+
+/** Apicurio's own key names its own API; the Confluent-compatible one stands beside it on the same server, with the same ids. */
+function apicurioUrl(config: RawConfig): string {
+  return (config['apicurio.registry.url'] ?? '').replace(/\/apis\/registry\/v\d+\/?$/, '/apis/ccompat/v7');
 }
 
 function parseUrl(text: string): URL {

@@ -7,10 +7,11 @@ import { formatTableId, type TableSchema } from '../../model/table-schema.ts';
 import type { ChunkEncoder, Converter, Decoded } from '../../spi/converter.ts';
 import type { ByteWriter } from '../../util/byte-writer.ts';
 import { decodeError, valueError } from '../convert-error.ts';
-import { type Cursor, type JsonValue, parseValue, skipSpace, skipValue } from './json-parse.ts';
+import { type Cursor, parseValue, skipSpace, skipValue } from './json-parse.ts';
+import { compileReader, type JsonReader } from './json-reader.ts';
 import { schemaFromJson, schemaToJson } from './json-schema.ts';
 import { quote } from './json-text.ts';
-import { compileWriter, DEFAULT_FORMAT, type JsonFormat, type JsonWriter, plainToJson, valueFromJson } from './json-value.ts';
+import { compileWriter, DEFAULT_FORMAT, type JsonFormat, type JsonWriter, plainToJson } from './json-value.ts';
 
 export interface JsonConverterOptions extends Partial<JsonFormat> {
   /** Every message carries its schema: `{"schema":…,"payload":…}`. */
@@ -146,6 +147,7 @@ function envelopeText(table: TableSchema, format: JsonFormat, where: string, fro
       .join(',');
   return (chunk) => {
     const { firstRow, transaction, source: info } = chunk;
+    const rowStep = info.snapshot === null ? 1 : 0;
     const before = chunk.op === 't' ? null : chunk.before;
     const after = chunk.op === 't' ? null : chunk.after;
     const head = `,"source":{${sourceText(info.values, 0, SOURCE_ROW_FIELD)},"row":`;
@@ -159,47 +161,52 @@ function envelopeText(table: TableSchema, format: JsonFormat, where: string, fro
       const a = after === null ? 'null' : image(after[i]);
       const counters =
         transaction === null ? '' : `${transaction.firstOrder + i},"data_collection_order":${transaction.firstCollectionOrder + i}}`;
-      return `${start}${b},"after":${a}${head}${firstRow + i}${tail}${block}${counters}${last}`;
+      return `${start}${b},"after":${a}${head}${firstRow + i * rowStep}${tail}${block}${counters}${last}`;
     };
   };
 }
 
+interface Reader {
+  readonly schema: Schema | null;
+  readonly read: JsonReader;
+}
+
+/** A topic's messages begin with one of these bytes: `{"schema":…,"payload":`. */
+interface Front {
+  readonly bytes: Buffer;
+  readonly reader: Reader;
+}
+
 /**
- * Schemas by their text, so that equal texts give the same object. The front of a topic's last messages
- * (`{"schema":…,"payload":`) is kept as bytes: comparing them is all a further message costs.
+ * Schemas by their text, so that equal texts give the same object. The fronts of a topic's last messages are
+ * kept as bytes: comparing them is all that a further message's schema costs.
  */
 class SchemaCache {
-  readonly #byText = new Map<string, Schema | null>();
-  readonly #fronts = new Map<string, { readonly front: Buffer; readonly schema: Schema | null }[]>();
+  readonly #byText = new Map<string, Reader>();
+  readonly #fronts = new Map<string, Front[]>();
   /** `schemas.cache.size` of JsonConverter: the oldest goes first. */
   static readonly #limit = 1000;
   static readonly #frontsPerTopic = 8;
 
-  get(text: string): Schema | null {
-    let schema = this.#byText.get(text);
-    if (schema === undefined) {
-      schema = text === 'null' ? null : schemaFromJson(text);
+  get(text: string): Reader {
+    let reader = this.#byText.get(text);
+    if (reader === undefined) {
+      const schema = text === 'null' ? null : schemaFromJson(text);
+      reader = { schema, read: schema === null ? parseValue : compileReader(schema, schema.name ?? 'value') };
       if (this.#byText.size >= SchemaCache.#limit) this.#byText.delete(this.#byText.keys().next().value as string);
-      this.#byText.set(text, schema);
+      this.#byText.set(text, reader);
     }
-    return schema;
+    return reader;
   }
 
   /** The known front `data` starts with, if any. */
-  frontOf(topic: string, data: Buffer): { readonly front: Buffer; readonly schema: Schema | null } | undefined {
-    const fronts = this.#fronts.get(topic);
-    if (fronts === undefined) return undefined;
-    for (let i = fronts.length - 1; i >= 0; i--) {
-      const known = fronts[i] as (typeof fronts)[number];
-      const { length } = known.front;
-      if (data.length > length && known.front.compare(data, 0, length) === 0) return known;
-    }
-    return undefined;
+  frontOf(topic: string, data: Buffer): Front | undefined {
+    return this.#fronts.get(topic)?.findLast((f) => data.length > f.bytes.length && f.bytes.compare(data, 0, f.bytes.length) === 0);
   }
 
-  keepFront(topic: string, front: string, schema: Schema | null): void {
+  keepFront(topic: string, text: string, reader: Reader): void {
     const fronts = this.#fronts.get(topic) ?? [];
-    fronts.push({ front: Buffer.from(front), schema });
+    fronts.push({ bytes: Buffer.from(text), reader });
     if (fronts.length > SchemaCache.#frontsPerTopic) fronts.shift();
     this.#fronts.set(topic, fronts);
   }
@@ -208,23 +215,19 @@ class SchemaCache {
 function withSchema(data: Buffer, topic: string, schemas: SchemaCache): Decoded {
   const known = schemas.frontOf(topic, data);
   if (known !== undefined) {
-    const rest: Cursor = { text: data.toString('utf8', known.front.length), at: 0 };
-    const payload = parseValue(rest);
+    const rest: Cursor = { text: data.toString('utf8', known.bytes.length), at: 0 };
+    const value = known.reader.read(rest);
     skipSpace(rest);
     // Anything but the end of the object: read it again in full, for the right error or another order of keys.
-    if (rest.text.charCodeAt(rest.at++) === 125 && onlySpaceLeft(rest)) return decoded(known.schema, payload, topic);
+    if (rest.text.charCodeAt(rest.at++) === 125 && onlySpaceLeft(rest)) return { schema: known.reader.schema, value };
   }
   return inFull({ text: data.toString('utf8'), at: 0 }, topic, schemas);
 }
 
-function decoded(schema: Schema | null, payload: JsonValue, topic: string): Decoded {
-  return { schema, value: schema === null ? payload : valueFromJson(schema, payload, `topic ${topic}`) };
-}
-
 function inFull(c: Cursor, topic: string, schemas: SchemaCache): Decoded {
-  let schema: Schema | null | undefined;
-  let payload: JsonValue | undefined;
-  let front: string | null = null;
+  let reader: Reader | undefined;
+  let payloadAt = -1;
+  let schemaFirst = false;
   skipSpace(c);
   if (c.text.charCodeAt(c.at) !== 123) throw notEnveloped(topic);
   do {
@@ -234,20 +237,22 @@ function inFull(c: Cursor, topic: string, schemas: SchemaCache): Decoded {
     skipSpace(c);
     if (c.text.charCodeAt(c.at++) !== 58) throw notEnveloped(topic);
     skipSpace(c);
-    if (key === 'schema' && schema === undefined) {
-      const from = c.at;
+    const from = c.at;
+    if (key === 'schema' && reader === undefined) {
       skipValue(c);
-      schema = schemas.get(c.text.slice(from, c.at));
-    } else if (key === 'payload' && payload === undefined) {
-      if (schema !== undefined) front = c.text.slice(0, c.at);
-      payload = parseValue(c);
+      reader = schemas.get(c.text.slice(from, c.at));
+    } else if (key === 'payload' && payloadAt < 0) {
+      payloadAt = from;
+      schemaFirst = reader !== undefined;
+      skipValue(c);
     } else throw notEnveloped(topic);
     skipSpace(c);
   } while (c.text.charCodeAt(c.at) === 44);
-  if (c.text.charCodeAt(c.at++) !== 125 || schema === undefined || payload === undefined) throw notEnveloped(topic);
+  if (c.text.charCodeAt(c.at++) !== 125 || reader === undefined || payloadAt < 0) throw notEnveloped(topic);
   finish(c);
-  if (front !== null) schemas.keepFront(topic, front, schema);
-  return decoded(schema, payload, topic);
+  const value = reader.read({ text: c.text, at: payloadAt });
+  if (schemaFirst) schemas.keepFront(topic, c.text.slice(0, payloadAt), reader);
+  return { schema: reader.schema, value };
 }
 
 function onlySpaceLeft(c: Cursor): boolean {

@@ -140,7 +140,8 @@ function escapedString(c: Cursor, firstEscape: number): string {
 
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 
-function parseNumber(c: Cursor): number | bigint {
+/** Parses the number at the cursor: an integer beyond 2^53 is a bigint. */
+export function parseNumber(c: Cursor): number | bigint {
   const { text } = c;
   const start = c.at;
   let i = start;

@@ -39,7 +39,7 @@ export function sourceInfo(connector: string, name: string, i: SourceInfoInput):
       connector,
       name,
       Math.floor(i.tsUs / 1000),
-      i.snapshot,
+      i.snapshot ?? 'false',
       i.db,
       null,
       i.tsUs,
