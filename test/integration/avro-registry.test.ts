@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import avsc from 'avsc';
 import { createAvroConverter } from '../../src/convert/avro/avro-converter.ts';
@@ -163,4 +165,47 @@ test('a message is read with the schema it was written with, references included
 test('an id the registry does not have is an error, not a guess', async () => {
   const error = await failure(() => converter().toConnect('t', Buffer.from([0, 127, 0, 0, 0, 0])));
   assert.equal(error.code, 'CDC_REGISTRY_NOT_FOUND');
+});
+
+/** A registry that answers every request the same, and remembers what it was sent. */
+async function answering(status: number, body: string, use: (url: string) => Promise<unknown>): Promise<readonly string[]> {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url} ${request.headers.authorization ?? '-'}`);
+    response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' }).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+  return seen;
+}
+
+test('user and password, or a token, go with every request', async () => {
+  const write = (config: RawConfig): Promise<readonly string[]> =>
+    answering(200, '{"id":5}', (url) => converter({ 'schema.registry.url': url, ...config }).fromConnect('t', row('a'), [1]));
+  const basic = `Basic ${Buffer.from('me:pw').toString('base64')}`;
+  const post = 'POST /subjects/t-value/versions';
+  assert.deepEqual(await write({ 'basic.auth.credentials.source': 'USER_INFO', 'basic.auth.user.info': 'me:pw' }), [`${post} ${basic}`]);
+  assert.deepEqual(await write({ 'bearer.auth.credentials.source': 'STATIC_TOKEN', 'bearer.auth.token': 'tok' }), [`${post} Bearer tok`]);
+  assert.deepEqual(await write({}), [`${post} -`]);
+});
+
+test('every kind of refusal becomes an error that says what to do, and never the password', async () => {
+  for (const [status, body, code, kind] of [
+    [401, '{"error_code":40101,"message":"Unauthorized"}', 'CDC_REGISTRY_REJECTED', 'environment'],
+    [422, '{"error_code":42201,"message":"Invalid schema"}', 'CDC_REGISTRY_REJECTED', 'environment'],
+    [503, '', 'CDC_REGISTRY_UNAVAILABLE', 'retriable'],
+    [500, '<html>no</html>', 'CDC_REGISTRY_UNAVAILABLE', 'retriable'],
+    [200, '{}', 'CDC_REGISTRY_REJECTED', 'environment'],
+  ] as const)
+    await answering(status, body, async (url) => {
+      const config = { 'schema.registry.url': url, 'basic.auth.credentials.source': 'USER_INFO', 'basic.auth.user.info': 'me:s3cret' };
+      const error = await failure(() => converter(config).fromConnect('t', row('a'), [1]));
+      assert.deepEqual([error.code, error.kind], [code, kind], `${status} ${body}`);
+      assert.doesNotMatch(`${error.message} ${error.hint} ${JSON.stringify(error.context)}`, /s3cret/);
+    });
 });

@@ -12,7 +12,7 @@ import { valueFromJson, valueToJson } from '../../../../src/convert/json/json-va
 import { equalSchemas, type Schema } from '../../../../src/model/schema.ts';
 import { goldenLines, rawMember } from '../recordings.ts';
 
-/** Recorded from Debezium 3.6.1 with Confluent's AvroData 7.6: test/golden/README.md. */
+/** Recorded from Debezium 3.6.1 with Confluent's AvroData 7.6: test/golden/avro/README.md. */
 const CASES = ['inventory', 'types'];
 
 interface Recorded {

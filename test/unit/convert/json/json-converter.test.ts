@@ -104,6 +104,32 @@ test('a message with anything beside schema and payload is refused when schemas 
   assert.deepEqual(await converter.toConnect('t', Buffer.from(' {"payload": [1], "schema": null} ')), { schema: null, value: [1] });
 });
 
+test('white space and the order of keys change nothing', async () => {
+  const schema = struct(
+    [
+      ['id', primitive('int64')],
+      ['name', primitive('string', { optional: true })],
+      ['inner', struct([['b', primitive('bytes')]], { optional: true })],
+      ['last', primitive('boolean')],
+    ],
+    { name: 'x' },
+  );
+  const converter = createJsonConverter({ schemasEnable: true }, false);
+  for (const value of [
+    [9_007_199_254_740_993n, 'a "b" \n', [Buffer.from('xyz')], true],
+    [1, null, null, false],
+  ]) {
+    const compact = (await converter.fromConnect('t', schema, value)) as Buffer;
+    const [front, payload] = compact.toString().split('"payload":') as [string, string];
+    const big = payload.replace(/^\{"id":(\d+),(.*)\}\}$/, '{ $2 , "id" : $1 } }');
+    const reordered = `${front} "payload" : ${big}`;
+    const spaced = `${front}"payload":${big.replaceAll('":', '" :\n')}`;
+    for (const text of [compact.toString(), reordered, spaced, compact.toString(), `${compact.toString()} `])
+      assert.deepEqual((await converter.toConnect('t', Buffer.from(text))).value, value, text);
+    assert.notEqual(reordered, compact.toString());
+  }
+});
+
 test('missing fields are null or their default; decimals may be numbers', async () => {
   const schema = struct([
     ['a', primitive('string', { optional: true })],
