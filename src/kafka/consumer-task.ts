@@ -14,10 +14,11 @@ import { type Admin, type Consumer, createKafkaClient, type EachBatchPayload, ty
 import { wholeNumber } from './config.ts';
 import { abortedError, kafkaError } from './errors.ts';
 import type { GroupOffsetStore } from './group-offsets.ts';
-import { type Incoming, MessageReader } from './message-reader.ts';
+import { type Incoming, MessageReader, type TopicPlace } from './message-reader.ts';
 import { PositionMerge } from './position-merge.ts';
 import { offsetOf } from './record-batch.ts';
 import { Redelivery } from './redelivery.ts';
+import { SCHEMA_OPERATIONS_HEADER } from './schema-change-header.ts';
 import { Subscription } from './subscription.ts';
 
 export interface KafkaConsumerTaskOptions {
@@ -45,7 +46,7 @@ interface Lane {
   readonly partition: number;
   readonly merge: PositionMerge<Incoming>;
   readonly redelivery: Redelivery;
-  readonly schema: boolean;
+  readonly place: TopicPlace;
   paused: boolean;
   /** What the last batch told as its resume point. */
   told: number;
@@ -296,7 +297,7 @@ export class KafkaConsumerTask implements SourceTask {
   }
 
   #addLane(topic: string, partition: number, start: number): void {
-    const schema = this.#schemaTopics.has(topic);
+    const place = !this.#schemaTopics.has(topic) ? 'data' : this.#subscription.wants(topic) ? 'both' : 'schema';
     const source = this.#sourceOf(topic);
     let group = this.#merges.get(source);
     if (group === undefined) {
@@ -304,8 +305,8 @@ export class KafkaConsumerTask implements SourceTask {
       this.#merges.set(source, group);
     }
     const id = laneId(topic, partition);
-    group.merge.add(id, { schema, start });
-    this.#lanes.set(id, { id, topic, partition, ...group, schema, paused: false, told: start });
+    group.merge.add(id, { schema: place !== 'data', start });
+    this.#lanes.set(id, { id, topic, partition, ...group, place, paused: false, told: start });
   }
 
   /** The source a topic belongs to: its schema-change topic, else the first part of its name. */
@@ -368,7 +369,7 @@ export class KafkaConsumerTask implements SourceTask {
   /** Reads a message from before the start for what it tells, without delivering it. */
   async #learn(lane: Lane, message: KafkaMessage): Promise<void> {
     try {
-      const item = await this.#reader.read(lane.topic, message, lane.schema);
+      const item = await this.#reader.read(lane.topic, message, lane.place);
       if (item.position === null) return;
       lane.merge.bound(lane.id, item.position);
       if (item.kind === 'schema') lane.redelivery.schema(lane.id, item);
@@ -383,7 +384,7 @@ export class KafkaConsumerTask implements SourceTask {
 
   #read(lane: Lane, message: KafkaMessage): Incoming | Promise<Incoming> {
     try {
-      const item = this.#reader.read(lane.topic, message, lane.schema);
+      const item = this.#reader.read(lane.topic, message, lane.place);
       return item instanceof Promise ? item.catch((error: unknown) => this.#unreadable(lane, message, error)) : item;
     } catch (error) {
       return this.#unreadable(lane, message, error);
@@ -404,10 +405,13 @@ export class KafkaConsumerTask implements SourceTask {
             cause,
             context: { topic, partition, offset: message.offset },
           });
+    // A topic nobody asked for, read for its name: only what riverbend itself wrote there must be readable.
+    if (lane.place === 'schema' && error.kind === 'data' && message.headers?.[SCHEMA_OPERATIONS_HEADER] === undefined)
+      return unread(message);
     const { onUnreadable } = this.#options;
     if (onUnreadable === undefined || error.kind !== 'data') throw error;
     await onUnreadable(error, { topic, partition, message });
-    return { kind: 'skip', offset: offsetOf(message), bytes: 0, position: null, schemaChange: false };
+    return unread(message);
   }
 
   #laneLimit(): number {
@@ -528,6 +532,10 @@ export class KafkaConsumerTask implements SourceTask {
       this.#options.context.logger.debug({ group: this.#groupId, error: (error as Error).message }, 'group offsets not committed');
     }
   }
+}
+
+function unread(message: KafkaMessage): Incoming {
+  return { kind: 'skip', offset: offsetOf(message), bytes: 0, position: null, schemaChange: false };
 }
 
 function laneId(topic: string, partition: number): string {

@@ -35,6 +35,9 @@ export interface SkipItem extends MergeItem {
   readonly kind: 'skip';
 }
 
+/** What a topic is read for: rows; schema changes only; or both, when it was asked for and has the name of a schema-change topic. */
+export type TopicPlace = 'data' | 'schema' | 'both';
+
 const OPS = new Set<unknown>(['c', 'u', 'd', 'r', 't']);
 const NO_KEY: Decoded = { schema: null, value: null };
 
@@ -54,17 +57,21 @@ export class MessageReader {
   }
 
   /**
-   * Reads one message. Synchronous unless a schema must be fetched. `schemaTopic`: the topic holds a source's schema
-   * changes. Throws CDC_KAFKA_MESSAGE, CDC_KAFKA_SCHEMALESS, or what the converter throws, with topic, partition and offset.
+   * Reads one message. Synchronous unless a schema must be fetched.
+   * Throws CDC_KAFKA_MESSAGE, CDC_KAFKA_SCHEMALESS, or what the converter throws.
    */
-  read(topic: string, message: KafkaMessage, schemaTopic: boolean): Incoming | Promise<Incoming> {
+  read(topic: string, message: KafkaMessage, place: TopicPlace): Incoming | Promise<Incoming> {
     const value = message.value === null ? NO_KEY : this.#value.toConnect(topic, message.value);
-    if (value instanceof Promise) return value.then((v) => this.#withValue(topic, message, schemaTopic, v));
-    return this.#withValue(topic, message, schemaTopic, value);
+    if (value instanceof Promise) return value.then((v) => this.#withValue(topic, message, place, v));
+    return this.#withValue(topic, message, place, value);
   }
 
-  #withValue(topic: string, message: KafkaMessage, schemaTopic: boolean, value: Decoded): Incoming | Promise<Incoming> {
-    if (schemaTopic) return readSchemaChange(message, value) ?? skip(message);
+  #withValue(topic: string, message: KafkaMessage, place: TopicPlace, value: Decoded): Incoming | Promise<Incoming> {
+    if (place !== 'data') {
+      const change = readSchemaChange(message, value);
+      // The name alone does not make it one: `orders` may well hold orders beside `orders.items`.
+      if (change !== null || place === 'schema') return change ?? skip(message);
+    }
     const key = message.key === null ? NO_KEY : this.#key.toConnect(topic, message.key);
     if (key instanceof Promise) return key.then((k) => this.#item(topic, message, k, value));
     return this.#item(topic, message, key, value);
