@@ -14,6 +14,8 @@ export interface Assembly {
   readonly task: SourceTask;
   readonly writer: BatchWriter;
   readonly offsets: OffsetStore;
+  /** The store belongs to this task: it is started before and stopped after it. */
+  readonly ownsOffsets?: boolean;
 }
 
 export interface AssemblyContext extends TaskContext {
@@ -55,10 +57,8 @@ export function assemble(plan: ConnectorPlan, taskId: number, context: AssemblyC
   const sink = context.sinkTask ?? sinkTask(plan, taskId, context, { key: keyConverter, value: valueConverter });
   const writer = new SinkBatchWriter(sink, context.flushed);
   if (mode === 'kafka-to-sink') {
-    // The group's commits are made by the consumer task itself; here they are only remembered, to be shown.
-    const offsets = new MemoryOffsetStore();
-    const committed = async (partition: SourcePartition): Promise<SourceOffset | null> => (await sink.committedOffset?.(partition)) ?? null;
-    return { task: kafkaEnds(context.plugins).consumer(kafkaOptions, { ...context, committed }), writer, offsets };
+    const { task, offsets } = kafkaEnds(context.plugins).consumer(kafkaOptions, context, sink);
+    return { task, writer, offsets: offsets ?? new MemoryOffsetStore(), ownsOffsets: true };
   }
   // A sink that keeps offsets beside its data is the only truth: falling back to a file when it has none would skip rows it never got.
   const committed = (partition: SourcePartition): Promise<SourceOffset | null> =>

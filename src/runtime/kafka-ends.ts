@@ -1,8 +1,11 @@
 import { KafkaBatchWriter } from '../kafka/batch-writer.ts';
 import { createKafkaClient } from '../kafka/client.ts';
 import { clientKeys } from '../kafka/config.ts';
+import { KafkaConsumerTask } from '../kafka/consumer-task.ts';
 import { kafkaError } from '../kafka/errors.ts';
+import { GroupOffsetStore } from '../kafka/group-offsets.ts';
 import { CdcError } from '../model/errors.ts';
+import type { SourceOffset, SourcePartition } from '../model/offset.ts';
 import type { RawConfig } from '../spi/config-def.ts';
 import type { Finding } from '../spi/connector.ts';
 import type { Logger } from '../spi/telemetry.ts';
@@ -22,8 +25,24 @@ export const kafkaEnds: KafkaEnds = {
       logger: context.logger,
       metrics: context.metrics,
     }),
-  consumer() {
-    throw new CdcError('CDC_NOT_AVAILABLE', 'config', 'sink connectors are not available');
+  consumer: (o, context, sink) => {
+    const client = clientOf(o.worker, o.connector, 'consumer');
+    const groupId = client['group.id'] ?? `connect-${context.name}`;
+    const group =
+      sink.committedOffset === undefined
+        ? new GroupOffsetStore({ client: clientOf(o.worker, o.connector, 'admin'), groupId, logger: context.logger })
+        : null;
+    const committed = async (partition: SourcePartition): Promise<SourceOffset | null> =>
+      group === null ? ((await sink.committedOffset?.(partition)) ?? null) : group.load(context.name, partition);
+    const task = new KafkaConsumerTask({
+      client: { ...client, 'group.id': groupId },
+      connector: o.connector,
+      keyConverter: o.keyConverter,
+      valueConverter: o.valueConverter,
+      context: { ...context, committed },
+      ...(group === null ? {} : { groupOffsets: group }),
+    });
+    return { task, offsets: group };
   },
   async probe(worker, connector, signal) {
     try {

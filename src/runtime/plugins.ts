@@ -1,7 +1,9 @@
+import type { SourceOffset, SourcePartition } from '../model/offset.ts';
 import type { BatchWriter } from '../spi/batch-writer.ts';
 import type { ConfigDef, RawConfig } from '../spi/config-def.ts';
-import type { Finding, Plugin, SinkConnector, SourceConnector, SourceTask, SourceTaskContext, TaskContext } from '../spi/connector.ts';
+import type { Finding, Plugin, SinkConnector, SourceConnector, SourceTask, TaskContext } from '../spi/connector.ts';
 import type { Converter } from '../spi/converter.ts';
+import type { OffsetStore } from '../spi/offset-store.ts';
 import type { Logger } from '../spi/telemetry.ts';
 
 /** A converter class and how to make one. */
@@ -25,9 +27,23 @@ export interface ConverterContext {
 /** The two ends in Kafka. */
 export interface KafkaEnds {
   writer(options: KafkaEndOptions, context: TaskContext): BatchWriter;
-  consumer(options: KafkaEndOptions, context: SourceTaskContext): SourceTask;
+  /**
+   * The consuming end. Where the sink keeps offsets (`committedOffset`) they are the truth and the group's commits are for lag tools; otherwise
+   * the answer's `offsets` are the group's commits, and the caller starts and stops that store.
+   */
+  consumer(
+    options: KafkaEndOptions,
+    context: TaskContext,
+    sink: { committedOffset?(partition: SourcePartition): Promise<SourceOffset | null> },
+  ): KafkaConsumerEnd;
   /** Whether the brokers can be reached; never throws. */
   probe(worker: RawConfig, connector: RawConfig, signal: AbortSignal): Promise<readonly Finding[]>;
+}
+
+export interface KafkaConsumerEnd {
+  readonly task: SourceTask;
+  /** null = the sink keeps them. */
+  readonly offsets: OffsetStore | null;
 }
 
 export interface KafkaEndOptions {

@@ -124,7 +124,12 @@ export class TaskWorker {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
+        await using closing = new AsyncDisposableStack();
         const assembly = this.#o.assemble();
+        if (assembly.ownsOffsets === true) {
+          await assembly.offsets.start();
+          closing.defer(() => assembly.offsets.stop());
+        }
         this.#assembly = assembly;
         const ending = await runTask(
           {
