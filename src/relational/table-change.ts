@@ -38,8 +38,8 @@ function escapeDefault(text: string | null): string | null {
   return text === null ? null : escapeLiteral(text);
 }
 
-function unescapeDefault(text: string | null): string | null {
-  if (text === null) return null;
+/** The reverse of `escapeLiteral`; other escapes stay as they are. */
+export function unescapeLiteral(text: string): string {
   return text.replace(/\\([\s\S])|''/g, (all, c: string | undefined) =>
     c === undefined ? "'" : c === '0' ? '\u0000' : c === 'n' ? '\n' : c === 'r' ? '\r' : c === '\\' || c === "'" ? c : all,
   );
@@ -155,7 +155,8 @@ function columnFromJson(o: Obj, extras: Extras): Column {
   const extra = extras.columns?.[name] ?? {};
   const members = list(o['enumValues']) as readonly string[];
   const listed = /^(ENUM|SET)\b/i.test(typeName);
-  const defaultValueExpression = unescapeDefault(text(o['defaultValueExpression']));
+  const defaultText = text(o['defaultValueExpression']);
+  const defaultValueExpression = defaultText === null ? null : unescapeLiteral(defaultText);
   return {
     name,
     position,

@@ -84,7 +84,9 @@ function modelLine(c: Column, table: Table): Line {
 
 function serverLine(r: RowDataPacket, primary: readonly string[]): Line {
   const type = String(r['DATA_TYPE']).toLowerCase();
-  const full = String(r['COLUMN_TYPE']).toLowerCase();
+  const full = String(r['COLUMN_TYPE'])
+    .replace(/'[^']*'/g, '')
+    .toLowerCase();
   const extra = String(r['EXTRA']).toUpperCase();
   const members = /^(enum|set)$/.test(type) ? [...String(r['COLUMN_TYPE']).matchAll(/'((?:[^']|'')*)'/g)].map((m) => `'${m[1]}'`) : null;
   return JSON.stringify({
@@ -111,6 +113,20 @@ function serverLine(r: RowDataPacket, primary: readonly string[]): Line {
   });
 }
 
+/** Defaults by column; SHOW CREATE TABLE pads numbers, and BINARY with zeros. */
+function defaults(schema: DatabaseSchema, table: string): unknown[] {
+  const same = (c: Column, text: string): unknown => {
+    if (c.jdbcType === -2) return text.replace(/\0+$/, '');
+    if (/^(TRUE|FALSE)$/i.test(text)) return text.toUpperCase() === 'TRUE' ? 1 : 0;
+    return c.charsetName === null && text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+  };
+  return (schema.tables.get({ database: DATABASE, table })?.columns ?? []).map((c) => [
+    c.name,
+    c.hasDefault,
+    c.defaultValueExpression === null ? null : same(c, c.defaultValueExpression),
+  ]);
+}
+
 /** The lines that differ, ours and the server's. */
 function difference(ours: ReadonlyMap<string, Line[]>, theirs: ReadonlyMap<string, Line[]>): string[] {
   const flat = (m: ReadonlyMap<string, Line[]>): string[] => [...m].flatMap(([table, lines]) => lines.map((l) => `${table} ${l}`));
@@ -118,8 +134,8 @@ function difference(ours: ReadonlyMap<string, Line[]>, theirs: ReadonlyMap<strin
   return [...a.filter((l) => !b.includes(l)).map((l) => `ours   ${l}`), ...b.filter((l) => !a.includes(l)).map((l) => `server ${l}`)];
 }
 
-function model(schema: DatabaseSchema): Map<string, Line[]> {
-  return new Map(schema.tables.list(DATABASE).map((t) => [t.id.table, t.columns.map((c) => modelLine(c, t))]));
+function model(schema: DatabaseSchema, database = DATABASE): Map<string, Line[]> {
+  return new Map(schema.tables.list(database).map((t) => [t.id.table, t.columns.map((c) => modelLine(c, t))]));
 }
 
 for (const server of ['mysql', 'mariadb'] as const) {
@@ -167,13 +183,13 @@ for (const server of ['mysql', 'mariadb'] as const) {
         .map((e) => String(e['Info']).replace(prefix, ''));
     }
 
-    async function serverModel(): Promise<Map<string, Line[]>> {
+    async function serverModel(database = DATABASE): Promise<Map<string, Line[]>> {
       const keys = await rows(
-        `SELECT table_name AS t, column_name AS c FROM information_schema.statistics WHERE table_schema='${DATABASE}' AND index_name='PRIMARY' ORDER BY table_name, seq_in_index`,
+        `SELECT table_name AS t, column_name AS c FROM information_schema.statistics WHERE table_schema='${database}' AND index_name='PRIMARY' ORDER BY table_name, seq_in_index`,
       );
       const columns = await rows(
         `SELECT c.* FROM information_schema.columns c JOIN information_schema.tables t ON t.table_schema=c.table_schema AND t.table_name=c.table_name
-         WHERE c.table_schema='${DATABASE}' AND t.table_type IN ('BASE TABLE','SYSTEM VERSIONED') ORDER BY c.table_name, c.ordinal_position`,
+         WHERE c.table_schema='${database}' AND t.table_type IN ('BASE TABLE','SYSTEM VERSIONED') ORDER BY c.table_name, c.ordinal_position`,
       );
       const out = new Map<string, Line[]>();
       for (const r of columns) {
@@ -216,6 +232,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
             shown.applyDdl(String(row?.['Create Table']), { database: DATABASE });
             const wanted = new Map([[table, expected.get(table) ?? []]]);
             const read = new Map([[table, model(shown).get(table) ?? []]]);
+            assert.deepEqual(defaults(shown, table), defaults(schema, table));
             assert.equal(difference(read, wanted).join('\n'), '', `read from SHOW CREATE TABLE: ${difference(read, wanted).join('\n')}`);
           }
         } catch (error) {
@@ -240,6 +257,19 @@ for (const server of ['mysql', 'mariadb'] as const) {
       compacted.recover(JSON.parse(JSON.stringify(schema.compactHistory(history))) as HistoryRecord[]);
       assert.deepEqual(compacted.tables.list(), schema.tables.list());
       assert.deepEqual(compacted.databases(), recovered.databases());
+    });
+
+    test('the server’s own tables read from SHOW CREATE TABLE are what it says they are', async () => {
+      for (const database of ['mysql', 'sys']) {
+        const expected = await serverModel(database);
+        const schema = newSchema({ connector: server });
+        for (const table of expected.keys()) {
+          const [row] = await rows(`SHOW CREATE TABLE \`${database}\`.\`${table}\``);
+          schema.applyDdl(String(row?.['Create Table']), { database });
+        }
+        assert.equal(difference(model(schema, database), expected).join('\n'), '');
+        assert.ok(database === 'sys' || expected.size > 20, `${expected.size} tables`);
+      }
     });
   });
 }

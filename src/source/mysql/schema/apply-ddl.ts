@@ -110,7 +110,7 @@ function alterColumns(
     if (a.kind === 'dropColumn') stay.set(column, null);
     else if (a.kind === 'renameColumn') stay.set(column, { ...current, name: a.to });
     else if (a.kind === 'setInvisible') stay.set(column, { ...current, invisible: a.invisible });
-    else if (a.kind === 'setDefault') stay.set(column, { ...current, ...defaultOf(a.default, current.optional) });
+    else if (a.kind === 'setDefault') stay.set(column, { ...current, ...defaultOf(a.default, current.optional, current.typeName) });
     else if (a.kind === 'changeColumn') {
       const changed = buildColumn(a.column, 0, context);
       stay.set(column, changed);

@@ -156,21 +156,45 @@ export function buildColumn(d: ColumnDefinition, position: number, context: Colu
     invisible: d.invisible,
     srid: d.srid,
     comment: d.comment === '' ? null : d.comment,
-    ...defaultOf(d.default, optional),
+    ...defaultOf(d.default, optional, s.name),
     enumValues: type.members === null ? null : type.members.map(quote),
   };
 }
 
 /** Debezium's reading of DEFAULT: a nullable column without one has NULL, CURRENT_TIMESTAMP is the epoch, expressions count as none. */
-export function defaultOf(d: DefaultSpec | null, optional: boolean): Pick<Column, 'hasDefault' | 'defaultValueExpression'> {
+export function defaultOf(
+  d: DefaultSpec | null,
+  optional: boolean,
+  typeName: string,
+): Pick<Column, 'hasDefault' | 'defaultValueExpression'> {
   switch (d?.kind) {
     case 'literal':
       return { hasDefault: true, defaultValueExpression: d.text };
+    case 'number':
+    case 'hex':
+    case 'bits':
+      return { hasDefault: true, defaultValueExpression: literalText(d.kind, d.text, typeName) };
     case 'now':
       return { hasDefault: true, defaultValueExpression: '1970-01-01 00:00:00' };
     default:
       return { hasDefault: optional, defaultValueExpression: null };
   }
+}
+
+/** A literal that is no string: binary digits for BIT, decimal for numbers, characters for everything else. */
+function literalText(kind: 'number' | 'hex' | 'bits', text: string, typeName: string): string {
+  const value = (): bigint => BigInt(kind === 'hex' ? `0x${text || '0'}` : kind === 'bits' ? `0b${text || '0'}` : text);
+  if (typeName === 'BIT') return kind === 'bits' ? text : /^\d+$|^[\da-f]+$/i.test(text) ? value().toString(2) : text;
+  if (kind === 'number') return text;
+  if (!isCharacterType(typeName) && !/BINARY|BLOB|RAW/.test(typeName)) return value().toString();
+  return hexText(kind === 'hex' ? text : value().toString(16));
+}
+
+/** A hexadecimal literal as text when its bytes are text, else as written (`0xFF`). */
+function hexText(digits: string): string {
+  const bytes = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
+  const text = bytes.toString('utf8');
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : `0x${digits}`;
 }
 
 /** NOT NULL, because the column became part of a key. */

@@ -24,7 +24,7 @@ export function parseAlterActions(c: TokenCursor): AlterAction[] {
       c.skipToEnd();
     } else options(c, out);
     // Only partitioning may follow without a comma.
-    if (!c.acceptPunct(',') && c.token.kind !== 'end' && !c.isPunct(';') && !c.isWord('PARTITION', 'REMOVE')) c.fail('","');
+    if (!c.acceptPunct(',') && !c.atEnd() && !c.isPunct(';') && !c.isWord('PARTITION', 'REMOVE')) c.fail('","');
   }
   return out;
 }

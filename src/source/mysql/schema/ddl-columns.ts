@@ -219,7 +219,7 @@ function now(c: TokenCursor): boolean {
   return true;
 }
 
-/** What follows DEFAULT. Literals come back as text: strings decoded, numbers as written, bits as binary digits. */
+/** What follows DEFAULT. Strings are decoded, other literals come as written. */
 export function parseDefault(c: TokenCursor): DefaultSpec {
   if (c.accept('NULL')) return { kind: 'null' };
   if (c.isPunct('(')) {
@@ -228,7 +228,7 @@ export function parseDefault(c: TokenCursor): DefaultSpec {
   }
   if (c.isWord('TRUE', 'FALSE') && !c.peek().text.startsWith('(')) return { kind: 'literal', text: c.next().text };
   const sign = c.isPunct('-') || c.isPunct('+') ? c.next().text : '';
-  if (c.token.kind === 'number') return { kind: 'literal', text: (sign === '-' ? '-' : '') + c.next().text };
+  if (c.token.kind === 'number') return { kind: 'number', text: (sign === '-' ? '-' : '') + c.next().text };
   if (c.token.kind === 'word' && c.token.text.startsWith('_') && /^(string|hex|bit)$/.test(c.peek().kind)) c.next();
   if (c.isWord('DATE', 'TIME', 'TIMESTAMP') && c.peek().kind === 'string') c.next();
   if (c.token.kind === 'string') {
@@ -236,8 +236,8 @@ export function parseDefault(c: TokenCursor): DefaultSpec {
     if (c.accept('COLLATE')) c.identifier();
     return { kind: 'literal', text };
   }
-  if (c.token.kind === 'bit') return { kind: 'literal', text: c.next().text };
-  if (c.token.kind === 'hex') return { kind: 'literal', text: hexText(c.next().text) };
+  if (c.token.kind === 'bit') return { kind: 'bits', text: c.next().text };
+  if (c.token.kind === 'hex') return { kind: 'hex', text: c.next().text };
   if (now(c)) return { kind: 'now' };
   // MariaDB: a function, without parentheses around it: `uuid()`, `nextval(s)`.
   if (!c.isIdentifier()) c.fail('a default value');
@@ -245,13 +245,6 @@ export function parseDefault(c: TokenCursor): DefaultSpec {
   while (c.acceptPunct('.')) c.identifier();
   if (c.isPunct('(')) c.skipParens();
   return { kind: 'expression' };
-}
-
-/** A hexadecimal literal as text when its bytes are text, else as written (`0xFF`). */
-function hexText(digits: string): string {
-  const bytes = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
-  const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : `0x${digits}`;
 }
 
 /** The rest of a REFERENCES clause. */

@@ -22,6 +22,8 @@ export interface TypeSpec {
 /** A DEFAULT clause. `expression`: only the server can compute it. `now`: CURRENT_TIMESTAMP and its synonyms. */
 export type DefaultSpec =
   | { readonly kind: 'literal'; readonly text: string }
+  /** A number as written; what a hexadecimal or bit literal (its digits) means depends on the column's type. */
+  | { readonly kind: 'number' | 'hex' | 'bits'; readonly text: string }
   | { readonly kind: 'null' }
   | { readonly kind: 'now' }
   | { readonly kind: 'expression' };

@@ -19,6 +19,10 @@ export class TokenCursor {
     return this.tokens[this.index] as Token;
   }
 
+  atEnd(): boolean {
+    return this.token.kind === 'end';
+  }
+
   peek(ahead = 1): Token {
     return this.tokens[Math.min(this.index + ahead, this.tokens.length - 1)] as Token;
   }
