@@ -97,7 +97,7 @@ export function databendError(error: unknown, doing: string): CdcError {
   const verdict =
     BY_CODE[number] ??
     (number >= 3000 && number < 4000 ? RETRY : { code: 'CDC_DATABEND_FAILED', kind: 'fatal' as const, hint: 'see the Databend error' });
-  const text = verdict.kind === 'data' && verdict !== SCHEMA ? withoutValues(bare(error)) : bare(error).replace(/\n.*/s, '').slice(0, 300);
+  const text = verdict.kind === 'data' && verdict !== SCHEMA ? withoutValues(bare(error)) : bare(error).replace(/\s+/g, ' ').slice(0, 300);
   return new CdcError(verdict.code, verdict.kind, `${doing}: Databend error ${number}: ${text}`, {
     hint: verdict.hint,
     context: { databendCode: number },

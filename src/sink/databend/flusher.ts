@@ -6,7 +6,7 @@ import type { Endpoint } from './dsn.ts';
 import { databendError } from './errors.ts';
 import type { OffsetRow, OffsetTable } from './offset-table.ts';
 import { removeStaged, stageName, uploadToStage } from './stage.ts';
-import { encodeLoad, findBadColumn, type LoadContext, type StagedFile, type TableLoad, writeLoad } from './table-writer.ts';
+import { encodeLoads, findBadColumn, type LoadContext, type StagedFile, type TableLoad, writeLoad } from './table-writer.ts';
 import type { TargetTable } from './target-tables.ts';
 
 export interface FlusherOptions {
@@ -58,7 +58,7 @@ export class Flusher {
   /** Everything durable, or nothing and it throws. Retriable errors are tried again inside. */
   async flush(tables: readonly TargetTable[], offsets: readonly OffsetRow[], signal: AbortSignal): Promise<FlushResult> {
     const run = `${this.#folder}/${(this.#token ?? '').slice(0, 8)}-${++this.#files}`;
-    const loads = tables.map((t, i) => encodeLoad(t, (n) => `${run}-${i}-${n}.csv`));
+    const loads = tables.flatMap((t, i) => encodeLoads(t, (n) => `${run}-${i}-${n}.csv`));
     const files = loads.flatMap((l) => [l.file, l.removals?.file ?? null].filter((f) => f !== null));
     const token = randomUUID();
     let attempt = 0;

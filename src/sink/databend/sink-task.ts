@@ -11,7 +11,7 @@ import { databendError } from './errors.ts';
 import { Flusher, wait } from './flusher.ts';
 import { type OffsetRow, OffsetTable } from './offset-table.ts';
 import { checkStage } from './stage-check.ts';
-import { type TargetTable, TargetTables } from './target-tables.ts';
+import { afterFlush, segmentsOf, type TargetTable, TargetTables, truncateTarget } from './target-tables.ts';
 
 /**
  * Writes batches to Databend exactly once: rows wait in a buffer per target table, a flush writes all of them and the consumed offsets
@@ -37,6 +37,8 @@ export class DatabendSinkTask implements SinkTask {
   };
   /** Resume points behind what is buffered, by partition. */
   #pending = new Map<string, SourceOffset>();
+  /** The pending offsets lie behind every DDL step that has a mark: the marks go with the next flush. */
+  #marksCovered = false;
   #rowsTotal = 0;
   #lastTsUs: number | null = null;
   #snapshotting = false;
@@ -106,24 +108,24 @@ export class DatabendSinkTask implements SinkTask {
     const partition = batch.offsets.length === 1 && only !== undefined ? partitionKey(only.partition) : null;
     const replayable = only !== undefined && 'kafka_topic' in only.partition;
     for (const chunk of batch.chunks) {
-      if (chunk.kind === 'rows') await this.#rows(chunk, replayable, signal);
+      if (chunk.kind === 'rows') await this.#rows(chunk, replayable);
       else if (chunk.kind === 'schemaChange') await this.#schemaChange(chunk, partition, signal);
       if (partition !== null && chunk.offset !== null) this.#pending.set(partition, chunk.offset);
     }
     for (const o of batch.offsets) this.#pending.set(partitionKey(o.partition), o.offset);
+    if (batch.offsets.length > 0) this.#marksCovered = true;
     this.#policy.accepted(batch.rowCount, batch.bytes);
     this.#rowsTotal += batch.rowCount;
     this.#metrics.received.add(batch.rowCount);
   }
 
-  async #rows(chunk: RowChunk, replayable: boolean, signal: AbortSignal): Promise<void> {
+  async #rows(chunk: RowChunk, replayable: boolean): Promise<void> {
     let t = this.#tables.ready(chunk.table);
     if (t === undefined) {
-      const known = this.#tables.known(chunk.table);
-      if (known?.version !== null && known !== undefined && !known.buffer.isEmpty) await this.flush(signal);
       t = await this.#tables.prepare(chunk.table, chunk.source.name);
     }
     this.#noteSnapshot(t, chunk, replayable);
+    if (chunk.op === 't') t.older = [];
     t.buffer.add(chunk);
     this.#lastTsUs = chunk.source.tsUs;
   }
@@ -151,19 +153,15 @@ export class DatabendSinkTask implements SinkTask {
     const ours = o.created && !o.shared && o.database === chunk.table.id.database && o.table === chunk.table.id.table;
     if (!ours) t.snapshotOnly = false;
     else if (begins && !t.empty) {
-      t.buffer.truncate();
+      truncateTarget(t);
       t.snapshotOnly = true;
     }
   }
 
   async #schemaChange(chunk: SchemaChangeChunk, partition: string | null, signal: AbortSignal): Promise<void> {
+    this.#marksCovered = false;
     await this.#ddl.apply(chunk, () => this.flush(signal));
-    const marks = this.#ddl.finished();
-    if (marks.length === 0 || partition === null || chunk.offset === null) return;
-    // The chunk is done: from here on its offset says so, and the marks of its steps can go.
-    this.#pending.set(partition, chunk.offset);
-    await this.#flush(marks, signal);
-    this.#ddl.forgetMarks();
+    if (partition !== null && chunk.offset !== null) this.#marksCovered = true;
   }
 
   shouldFlush(): boolean {
@@ -171,23 +169,16 @@ export class DatabendSinkTask implements SinkTask {
   }
 
   async flush(signal: AbortSignal): Promise<void> {
-    await this.#flush([], signal);
-  }
-
-  async #flush(extra: readonly OffsetRow[], signal: AbortSignal): Promise<void> {
-    const tables = [...this.#tables.all()].filter((t) => !t.buffer.isEmpty);
+    const tables = [...this.#tables.all()].filter((t) => segmentsOf(t).length > 0);
     const offsets = [...this.#pending].map(([key, offset]): OffsetRow => ({ kind: 'offset', key, value: JSON.stringify(offset) }));
-    if (tables.length === 0 && offsets.length === 0 && extra.length === 0) return;
+    const marks = this.#marksCovered ? this.#ddl.finished() : [];
+    if (tables.length === 0 && offsets.length === 0) return;
     const startedMs = performance.now();
-    const result = await this.#flusher.flush(tables, [...offsets, ...extra, ...this.#tables.unsaved()], signal);
+    const result = await this.#flusher.flush(tables, [...offsets, ...marks, ...this.#tables.unsaved()], signal);
     this.#tables.saved();
+    if (this.#marksCovered) this.#ddl.forgetMarks();
     const tookMs = performance.now() - startedMs;
-    for (const t of tables) {
-      const wasTruncated = t.buffer.truncated;
-      if (!t.buffer.onlyReads) t.snapshotOnly = false;
-      t.empty = (t.empty || wasTruncated) && t.buffer.rows.length === t.buffer.deletes;
-      t.buffer.clear();
-    }
+    for (const t of tables) afterFlush(t);
     this.#pending = new Map();
     this.#policy.flushed(tookMs);
     this.#metrics.applied.add(result.rows);

@@ -1,5 +1,6 @@
 import { type Row, UNAVAILABLE } from '../../model/chunk.ts';
 import { CdcError } from '../../model/errors.ts';
+import type { TableBuffer } from '../table-buffer.ts';
 import type { Session } from './client.ts';
 import {
   countCopies,
@@ -13,7 +14,7 @@ import {
   stagePath,
 } from './dialect.ts';
 import { type RowPlan, rowText } from './row-plan.ts';
-import type { TargetTable } from './target-tables.ts';
+import { type Segment, segmentsOf, type TargetTable } from './target-tables.ts';
 import { tryExpression } from './type-mapping.ts';
 
 /** Rows per string before it becomes bytes: long ropes are slow to flatten. */
@@ -29,6 +30,7 @@ export interface StagedFile {
 /** What one flush does to one table. */
 export interface TableLoad {
   readonly table: TargetTable;
+  readonly buffer: TableBuffer;
   readonly plan: RowPlan;
   /** Key known: rows to merge; else rows to append. Null when there are none. */
   readonly file: StagedFile | null;
@@ -56,12 +58,18 @@ function buffersOf(lines: Iterable<string>): { content: Buffer[]; rows: number }
   return { content, rows: n };
 }
 
-/** The table's buffer as files; `path` names the n-th. Synchronous. Throws CDC_DATABEND_VALUE_RANGE, CDC_VALUE_CONVERT. */
-export function encodeLoad(table: TargetTable, path: (n: number) => string): TableLoad {
-  const plan = table.plan as RowPlan;
-  const b = table.buffer;
+/** The table's buffers as files, in the order they must be written; `path` names the n-th. Synchronous. Throws CDC_DATABEND_VALUE_RANGE, CDC_VALUE_CONVERT. */
+export function encodeLoads(table: TargetTable, path: (n: number) => string): readonly TableLoad[] {
+  return segmentsOf(table).map((s, i) => encodeSegment(table, s, i === 0, (n) => path(2 * i + n)));
+}
+
+function encodeSegment(table: TargetTable, segment: Segment, first: boolean, path: (n: number) => string): TableLoad {
+  const b = segment.buffer;
+  // A truncated table without rows needs no plan.
+  const plan = segment.plan as RowPlan;
   const base = {
     table,
+    buffer: b,
     plan,
     partial: b.partial.size > 0,
     insertOnly: false,
@@ -75,9 +83,9 @@ export function encodeLoad(table: TargetTable, path: (n: number) => string): Tab
     const made = buffersOf(appendedLines(plan, b.rows));
     return { ...base, insertOnly: true, file: made.rows === 0 ? null : { path: path(0), ...made } };
   }
-  const empty = table.empty || b.truncated;
-  const insertOnly = (empty || (table.snapshotOnly && b.onlyReads)) && b.partial.size === 0;
-  const made = buffersOf(keyedLines(table, insertOnly));
+  const fresh = first && (table.empty || (table.snapshotOnly && b.onlyReads));
+  const insertOnly = (fresh || b.truncated) && b.partial.size === 0;
+  const made = buffersOf(keyedLines(plan, b, insertOnly));
   return { ...base, insertOnly, file: made.rows === 0 ? null : { path: path(0), ...made } };
 }
 
@@ -85,9 +93,8 @@ function* appendedLines(plan: RowPlan, rows: readonly Row[]): Generator<string> 
   for (const row of rows) yield `u${rowText(plan, row)}\n`;
 }
 
-function* keyedLines(table: TargetTable, insertOnly: boolean): Generator<string> {
-  const plan = table.plan as RowPlan;
-  const { rows, deleted, partial } = table.buffer;
+function* keyedLines(plan: RowPlan, buffer: TableBuffer, insertOnly: boolean): Generator<string> {
+  const { rows, deleted, partial } = buffer;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as Row;
     if (deleted[i]) {
@@ -154,17 +161,17 @@ export interface LoadContext {
 
 /** The statements of one load, within the open transaction. Its files are staged already. Returns how many there were. */
 export async function writeLoad(load: TableLoad, o: LoadContext): Promise<number> {
-  const { table, plan } = load;
+  const { table, buffer, plan } = load;
   const { id } = table;
   const name = formatTarget(id);
   let statements = 0;
-  if (table.buffer.truncated) {
+  if (buffer.truncated) {
     await o.session.exec(deleteAll(id), `table ${name}: truncate`);
     statements++;
   }
   if (load.removals !== null) statements += await removeCopies(load, load.removals, o);
   if (load.file === null) return statements;
-  if (!table.buffer.keyed || (load.insertOnly && o.inserts)) {
+  if (!buffer.keyed || (load.insertOnly && o.inserts)) {
     await o.session.exec(insertStaged(id, load.file.path, plan.columns), `table ${name}: insert`);
     return statements + 1;
   }

@@ -24,6 +24,12 @@ export interface Origin {
   readonly shared: boolean;
 }
 
+/** Buffered rows of one table version. */
+export interface Segment {
+  readonly plan: RowPlan | null;
+  readonly buffer: TableBuffer;
+}
+
 /** A table of the target and what waits to be written to it. */
 export interface TargetTable {
   readonly id: TargetId;
@@ -34,12 +40,35 @@ export interface TargetTable {
   version: TableSchema | null;
   plan: RowPlan | null;
   buffer: TableBuffer;
+  /** Rows of older versions, to be written before those of `buffer`. */
+  older: Segment[];
   /** Known to hold no row. */
   empty: boolean;
   /** Known to hold nothing but rows of one snapshot that is still going on. */
   snapshotOnly: boolean;
   /** The snapshot of its source table has begun in this run. */
   snapshotSeen: boolean;
+}
+
+/** What waits to be written, in order. */
+export function segmentsOf(t: TargetTable): readonly Segment[] {
+  return [...t.older, { plan: t.plan, buffer: t.buffer }].filter((s) => !s.buffer.isEmpty);
+}
+
+/** Everything the table holds goes with the next flush; what was buffered before needs not be written. */
+export function truncateTarget(t: TargetTable): void {
+  t.older = [];
+  t.buffer.truncate();
+}
+
+/** The table's buffers are durable. */
+export function afterFlush(t: TargetTable): void {
+  for (const { buffer } of segmentsOf(t)) {
+    if (!buffer.onlyReads) t.snapshotOnly = false;
+    t.empty = (t.empty || buffer.truncated) && buffer.rows.length === buffer.deletes;
+  }
+  t.older = [];
+  t.buffer.clear();
 }
 
 /** The target tables by name and by source table version: creates and widens them as rows need it. */
@@ -111,7 +140,7 @@ export class TargetTables {
   /** Everything the table held goes with the next flush; rows buffered before need not be written. */
   truncate(id: TargetId, origin: Origin): void {
     const t = this.#byName.get(formatTarget(id));
-    if (t !== undefined) t.buffer.truncate();
+    if (t !== undefined) truncateTarget(t);
     else this.#byName.set(formatTarget(id), { ...unprepared(id, origin), buffer: truncatedBuffer() });
   }
 
@@ -119,7 +148,8 @@ export class TargetTables {
   invalidate(id: TargetId): void {
     const t = this.#byName.get(formatTarget(id));
     if (t === undefined) return;
-    if (!t.buffer.isEmpty) throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `table ${formatTarget(id)}: changed with rows waiting`);
+    if (segmentsOf(t).length > 0)
+      throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `table ${formatTarget(id)}: changed with rows waiting`);
     this.#byName.delete(formatTarget(id));
     t.version = null;
   }
@@ -157,8 +187,7 @@ export class TargetTables {
   }
 
   /**
-   * Makes the target fit for rows of this version: creates it (auto.create), adds and widens columns (auto.evolve). Its older rows
-   * must be flushed. Throws CDC_DATABEND_TABLE_MISSING, CDC_DATABEND_TYPE_CONFLICT, CDC_SCHEMA_EVOLUTION.
+   * Makes the target fit for rows of this version: creates it (auto.create), adds and widens columns (auto.evolve). Throws CDC_DATABEND_TABLE_MISSING, CDC_DATABEND_TYPE_CONFLICT, CDC_SCHEMA_EVOLUTION.
    */
   async prepare(schema: TableSchema, server: string): Promise<TargetTable> {
     const id = this.nameOf(schema);
@@ -201,6 +230,8 @@ export class TargetTables {
     t.columns = columns;
     t.origin = origin;
     if (truncated) buffer.truncate();
+    // Rows of the older version fit the widened table as well: they are written first, in the same transaction.
+    else if (!t.buffer.isEmpty) t.older.push({ plan: t.plan, buffer: t.buffer });
     t.buffer = buffer;
     t.version = schema;
     t.plan = compilePlan(
@@ -343,7 +374,18 @@ function parseKey(key: string): TargetId {
 
 function unprepared(id: TargetId, origin: Origin): TargetTable {
   const buffer = new TableBuffer({ keyOrdinals: null, deletes: true, appendOnly: false, foreignKey: false });
-  return { id, columns: null, origin, version: null, plan: null, buffer, empty: false, snapshotOnly: false, snapshotSeen: false };
+  return {
+    id,
+    columns: null,
+    origin,
+    version: null,
+    plan: null,
+    buffer,
+    older: [],
+    empty: false,
+    snapshotOnly: false,
+    snapshotSeen: false,
+  };
 }
 
 function truncatedBuffer(): TableBuffer {
