@@ -66,7 +66,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
       admin = await mysql.createConnection({ host: '127.0.0.1', port: port(), user: 'root', charset: 'utf8mb4' });
       await admin.query("CREATE USER IF NOT EXISTS 'dbz'@'%' IDENTIFIED BY 'dbz'");
       await admin.query("GRANT ALL ON *.* TO 'dbz'@'%' WITH GRANT OPTION");
-      await admin.query('SET GLOBAL server_id = 194');
+      await admin.query(`SET GLOBAL server_id = ${server === 'mysql' ? 194 : 193}`);
     });
     after(async () => {
       await admin.end();

@@ -165,7 +165,11 @@ export class Snapshotter {
     const { schema, config } = this.#o;
     const only = config['snapshot.include.collection.list'].map(anchoredPattern);
     const ids: TableId[] = databases.flatMap((d) => d.tables.map((t) => ({ database: d.name, table: t.name })));
+    // Debezium reads tables in the order in which table.include.list names them.
+    const included = config['table.include.list'].map(anchoredPattern);
+    const rank = (id: TableId) => included.findIndex((p) => p.test(`${id.database}.${id.table}`));
     return ids
+      .toSorted((a, b) => rank(a) - rank(b))
       .filter((id) => schema.filter.includes(id) && (only.length === 0 || only.some((p) => p.test(`${id.database}.${id.table}`))))
       .map((id) => {
         const table = schema.definitions.tables.get(id);

@@ -22,8 +22,9 @@ const CHUNK_BYTES = 1 << 20;
 
 /**
  * Makes chunks of snapshot rows with Debezium's markers: a table's first row `first_in_data_collection` (`first` in the
- * first table), its last `last_in_data_collection` (which wins where there is one row), the very last `last`. Holds
- * back one row, because only the next one, or the end, tells what it is.
+ * first table), its last `last_in_data_collection`, the very last `last`. Where one row is several of these, `last` wins
+ * over `first`, `first` over `last_in_data_collection`, that over `first_in_data_collection`. Holds back one row,
+ * because only the next one, or the end, tells what it is.
  */
 export class SnapshotRows {
   readonly #c: SnapshotContext;
@@ -36,7 +37,7 @@ export class SnapshotRows {
   #rows: Row[] = [];
   #bytes = 0;
   /** The last row of the table before. */
-  #last: { schema: TableSchema; row: Row } | null = null;
+  #last: { schema: TableSchema; row: Row; marker: SnapshotMarker } | null = null;
   total = 0;
 
   /** `onFirstRow` is called before the first row of all. */
@@ -54,7 +55,7 @@ export class SnapshotRows {
   add(row: Row, bytes: number): void {
     if (this.total === 0) this.#onFirstRow();
     if (this.#held === null) {
-      if (this.#last !== null) this.#push(this.#last.schema, [this.#last.row], 'last_in_data_collection', 0, this.#c.runningOffset);
+      if (this.#last !== null) this.#push(this.#last.schema, [this.#last.row], this.#last.marker, 0, this.#c.runningOffset);
       this.#last = null;
     } else if (this.#count === 1) {
       this.#push(
@@ -76,7 +77,10 @@ export class SnapshotRows {
 
   endTable(): void {
     this.#flush();
-    if (this.#held !== null) this.#last = { schema: this.#schema as TableSchema, row: this.#held };
+    if (this.#held !== null) {
+      const marker = this.#firstTable && this.#count === 1 ? 'first' : 'last_in_data_collection';
+      this.#last = { schema: this.#schema as TableSchema, row: this.#held, marker };
+    }
     this.#held = null;
     this.#firstTable = false;
   }
