@@ -135,6 +135,29 @@ for (const server of ['mysql', 'mariadb'] as const) {
       }
     });
 
+    test('columns that no definition shows are stepped over', async () => {
+      await admin.query(
+        server === 'mysql'
+          ? 'CREATE TABLE hidden (id INT PRIMARY KEY, a VARCHAR(20), g INT AS (id * 2), i INT INVISIBLE DEFAULT 7, INDEX f ((UPPER(a))))'
+          : 'CREATE TABLE hidden (id INT PRIMARY KEY, a VARCHAR(20), g INT AS (id * 2), i INT INVISIBLE DEFAULT 7, b TEXT, UNIQUE (b)) WITH SYSTEM VERSIONING',
+      );
+      const k = await known('hidden');
+      const events = await written(async () => {
+        await admin.query("INSERT INTO hidden (id, a) VALUES (1, 'x'), (2, NULL)");
+        await admin.query("UPDATE hidden SET a = 'y' WHERE id = 1");
+      });
+      const rows = decodeAll(events, new Map([['hidden', k]]), options);
+      const snapshot = await read(k);
+      compareRows(k, snapshot, [rows.find((c) => c.op === 'u')?.after as Row, rows.find((c) => c.after?.[0] === 2)?.after as Row]);
+      assert.deepEqual(
+        snapshot.map((row) => row.slice(0, 4)),
+        [
+          [1, 'y', 2, 7],
+          [2, null, 4, 7],
+        ],
+      );
+    });
+
     test('rows of another table version are refused, never guessed', async () => {
       await admin.query('CREATE TABLE version (id INT PRIMARY KEY, a INT, b INT)');
       const k = await known('version');

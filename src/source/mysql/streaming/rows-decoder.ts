@@ -21,7 +21,7 @@ import { decodeJson } from './json-binary.ts';
 import { applyJsonDiffs } from './json-diff.ts';
 import { inflateColumn } from './mariadb-compression.ts';
 import { formatInet4, formatInet6, formatUuid } from './mariadb-types.ts';
-import { compileRowsPlan, OP, type RowsPlan } from './rows-plan.ts';
+import { compileRowsPlan, OP, type RowsPlan, temporalBytes } from './rows-plan.ts';
 import type { TableMap } from './table-map.ts';
 
 export { inflateMariadbRows, isMariadbCompressed } from './mariadb-compression.ts';
@@ -287,25 +287,6 @@ function uint64(codec: FieldCodec | null | undefined, buf: Buffer, pos: number):
 
 function noLabel(codec: FieldCodec | null | undefined): unknown {
   return conversionFailure(codec as FieldCodec, 'the value is no member of the known definition');
-}
-
-function temporalBytes(op: number, arg: number): number {
-  switch (op) {
-    case OP.time2:
-      return 3 + arg;
-    case OP.datetime2:
-      return 5 + arg;
-    case OP.timestamp2:
-      return 4 + arg;
-    case OP.hiresTime:
-      return [3, 4, 4, 5, 5, 5, 6][arg] as number;
-    case OP.hiresDatetime:
-      return [5, 6, 6, 7, 7, 7, 8][arg] as number;
-    case OP.hiresTimestamp:
-      return 4 + ([0, 1, 1, 2, 2, 3, 3][arg] as number);
-    default:
-      return arg;
-  }
 }
 
 function lengthAt(buf: Buffer, pos: number, bytes: number): number {

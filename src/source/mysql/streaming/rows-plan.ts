@@ -149,7 +149,8 @@ export function compileRowsPlan(map: TableMap, table: Table, schema: TableSchema
     labels.push(field === undefined ? [] : (column.labels ?? labelsOf(field.column)));
     if (field === undefined) {
       charset.push(null);
-      [op[i], arg[i]] = skip(column, where);
+      const excluded = table.columns.find((c) => c.name === columns[i]);
+      [op[i], arg[i]] = skip(column, excluded?.length ?? 0, where);
       continue;
     }
     if (!WRITTEN_AS[field.type.kind].includes(column.type)) throw typeMismatch(where, field, column);
@@ -232,7 +233,28 @@ function lengthBytes(column: MapColumn): number {
   }
 }
 
-function skip(column: MapColumn, where: string): [op: number, arg: number] {
+/** Bytes of a temporal value; `arg` as in the plan. */
+export function temporalBytes(op: number, arg: number): number {
+  switch (op) {
+    case OP.time2:
+      return 3 + arg;
+    case OP.datetime2:
+      return 5 + arg;
+    case OP.timestamp2:
+      return 4 + arg;
+    case OP.hiresTime:
+      return [3, 4, 4, 5, 5, 5, 6][arg] as number;
+    case OP.hiresDatetime:
+      return [5, 6, 6, 7, 7, 7, 8][arg] as number;
+    case OP.hiresTimestamp:
+      return 4 + ([0, 1, 1, 2, 2, 3, 3][arg] as number);
+    default:
+      return arg;
+  }
+}
+
+/** `digits`: of the definition; the old temporal formats do not tell them in the map. */
+function skip(column: MapColumn, digits: number, where: string): [op: number, arg: number] {
   const fixed = (bytes: number): [number, number] => [OP.skipFixed, bytes];
   switch (column.type) {
     case TYPE.TINY:
@@ -264,10 +286,11 @@ function skip(column: MapColumn, where: string): [op: number, arg: number] {
     case TYPE.BIT:
       return fixed((column.meta + 7) >> 3);
     case TYPE.TIME:
+      return fixed(digits > 0 ? temporalBytes(OP.hiresTime, digits) : 3);
     case TYPE.TIMESTAMP:
+      return fixed(digits > 0 ? temporalBytes(OP.hiresTimestamp, digits) : 4);
     case TYPE.DATETIME:
-      // Their width depends on digits the map does not tell; a definition is needed.
-      throw mismatch(where, `column "${column.name ?? '?'}" has an old temporal format and cannot be excluded`);
+      return fixed(digits > 0 ? temporalBytes(OP.hiresDatetime, digits) : 8);
     case TYPE.JSON:
     case TYPE.GEOMETRY:
     case TYPE.VECTOR:
