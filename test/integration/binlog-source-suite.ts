@@ -155,7 +155,7 @@ export function binlogSourceSuite(flavour: 'mysql' | 'mariadb', port: () => numb
   };
   const dumpThreads = async (): Promise<number[]> => {
     const [rows] = await sql.query(
-      "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = '${database}' AND COMMAND LIKE 'Binlog Dump%'",
+      `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = '${database}' AND COMMAND LIKE 'Binlog Dump%'`,
     );
     return (rows as { id: number }[]).map((r) => r.id);
   };
