@@ -45,6 +45,15 @@ export function unescapeLiteral(text: string): string {
   );
 }
 
+/** `'it''s \\ it'` of the model as Debezium writes it, with backslashes escaped; and back. */
+function escapeMember(literal: string): string {
+  return `'${escapeLiteral(literal.slice(1, -1).replaceAll("''", "'"))}'`;
+}
+
+function unescapeMember(literal: string): string {
+  return `'${unescapeLiteral(literal.slice(1, -1)).replaceAll("'", "''")}'`;
+}
+
 /** Name of the table attribute that carries what Debezium's JSON has no place for. */
 const EXTRAS = 'riverbend';
 
@@ -82,7 +91,7 @@ function columnToJson(c: Column): Json {
     comment: c.comment,
     hasDefaultValue: c.hasDefault,
     ...(c.defaultValueExpression === null ? {} : { defaultValueExpression: escapeDefault(c.defaultValueExpression) }),
-    enumValues: c.enumValues === null ? [] : [...c.enumValues],
+    enumValues: (c.enumValues ?? []).map(escapeMember),
   };
 }
 
@@ -176,7 +185,7 @@ function columnFromJson(o: Obj, extras: Extras): Column {
     comment: text(o['comment']),
     hasDefault: o['hasDefaultValue'] === true || defaultValueExpression !== null,
     defaultValueExpression,
-    enumValues: listed ? members : null,
+    enumValues: listed ? members.map(unescapeMember) : null,
   };
 }
 
@@ -317,7 +326,7 @@ function tableValue(t: Table, comments: boolean, tableComments: boolean): readon
     c.generated,
     comments ? c.comment : null,
     escapeDefault(c.defaultValueExpression),
-    c.enumValues,
+    c.enumValues === null ? null : c.enumValues.map(escapeMember),
   ]);
   return [t.defaultCharsetName, effectiveKey(t), columns, tableComments ? t.comment : null];
 }

@@ -88,7 +88,9 @@ function serverLine(r: RowDataPacket, primary: readonly string[]): Line {
     .replace(/'[^']*'/g, '')
     .toLowerCase();
   const extra = String(r['EXTRA']).toUpperCase();
-  const members = /^(enum|set)$/.test(type) ? [...String(r['COLUMN_TYPE']).matchAll(/'((?:[^']|'')*)'/g)].map((m) => `'${m[1]}'`) : null;
+  const members = /^(enum|set)$/.test(type)
+    ? [...String(r['COLUMN_TYPE']).matchAll(/'((?:[^']|'')*)'/g)].map((m) => `'${(m[1] as string).replaceAll('\\\\', '\\')}'`)
+    : null;
   return JSON.stringify({
     position: Number(r['ORDINAL_POSITION']),
     name: r['COLUMN_NAME'],

@@ -1,5 +1,4 @@
 import type { Column } from '../../../relational/table.ts';
-import { escapeLiteral } from '../../../relational/table-change.ts';
 import { maxBytesOf, resolveCharset } from './collations.ts';
 import type { ColumnDefinition, DefaultSpec, TypeSpec } from './ddl-statement.ts';
 
@@ -125,9 +124,9 @@ function shape(type: TypeSpec, context: ColumnContext): Shape {
   return { name: twin, length, scale, charset: null, collation: null };
 }
 
-/** A member as the SQL literal SHOW CREATE TABLE and Debezium give; servers cut trailing spaces off. */
+/** A member as SQL literal, in standard SQL: only quotes are doubled. Servers cut trailing spaces off. */
 function quote(member: string): string {
-  return `'${escapeLiteral(member.replace(/ +$/, ''))}'`;
+  return `'${member.replace(/ +$/, '').replaceAll("'", "''")}'`;
 }
 
 /** The column a definition makes in a table with these defaults. `position` is 1-based. */
