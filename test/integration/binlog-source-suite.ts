@@ -258,19 +258,15 @@ export function binlogSourceSuite(flavour: 'mysql' | 'mariadb', port: () => numb
     await fresh('CREATE TABLE t (id INT PRIMARY KEY)');
     const r = await run('xa', null, { 'snapshot.mode': 'no_data' });
     await until('the replication connection', 10_000, async () => (await dumpThreads()).length > 0);
-    await sql.query("XA START 'a'; INSERT INTO t VALUES (1); XA END 'a'; XA PREPARE 'a'");
-    const other = await mysql.createConnection({ host: '127.0.0.1', port: port(), user: 'root', database });
-    await other.query('INSERT INTO t VALUES (2)');
+    // MariaDB lets nobody but the session itself decide while it is connected.
+    const xa = await mysql.createConnection({ host: '127.0.0.1', port: port(), user: 'root', database, multipleStatements: true });
+    await xa.query("XA START 'a'; INSERT INTO t VALUES (1); XA END 'a'; XA PREPARE 'a'");
+    await sql.query('INSERT INTO t VALUES (2)');
     await r.seen(1);
     const held = r.committed;
-    await other.query("XA COMMIT 'a'");
-    await other.query("XA START 'b'");
-    await other.query('INSERT INTO t VALUES (3)');
-    await other.query("XA END 'b'");
-    await other.query("XA PREPARE 'b'");
-    await other.query("XA ROLLBACK 'b'");
-    await other.query('INSERT INTO t VALUES (4)');
-    await other.end();
+    await xa.query("XA COMMIT 'a'; XA START 'b'; INSERT INTO t VALUES (3); XA END 'b'; XA PREPARE 'b'; XA ROLLBACK 'b'");
+    await xa.end();
+    await sql.query('INSERT INTO t VALUES (4)');
     await r.seen(3);
     assert.deepEqual(r.texts(), ['c t [2]', 'c t [1]', 'c t [4]']);
     await r.stop();
