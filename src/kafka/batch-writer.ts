@@ -290,7 +290,14 @@ export class KafkaBatchWriter implements BatchWriter {
     if (this.#sending !== null || this.#pending.empty || this.#failure !== null || this.#stopped) return;
     this.#sending = this.#sendAll().finally(() => {
       this.#sending = null;
+      this.#signalProgress();
     });
+  }
+
+  #signalProgress(): void {
+    const { resolve } = this.#progress;
+    this.#progress = deferred();
+    resolve();
   }
 
   async #sendAll(): Promise<void> {
@@ -305,9 +312,7 @@ export class KafkaBatchWriter implements BatchWriter {
           ? abortedError()
           : kafkaError(error, 'messages could not be produced', { topics: [...send.topics.keys()] });
       }
-      const { resolve } = this.#progress;
-      this.#progress = deferred();
-      resolve();
+      this.#signalProgress();
       if (this.#failure !== null) return;
     }
   }

@@ -202,7 +202,7 @@ export class KafkaConsumerTask implements SourceTask {
       await this.#consumer?.disconnect();
       const consumer = (this.#kafka as Kafka).consumer({
         groupId: this.#groupId,
-        sessionTimeout: wholeNumber(raw, 'session.timeout.ms', 45_000),
+        sessionTimeout: wholeNumber(raw, 'session.timeout.ms', 10_000),
         heartbeatInterval: wholeNumber(raw, 'heartbeat.interval.ms', 3_000),
         maxBytesPerPartition: wholeNumber(raw, 'max.partition.fetch.bytes', 2 << 20),
         maxBytes: wholeNumber(raw, 'fetch.max.bytes', 16 << 20),

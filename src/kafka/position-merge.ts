@@ -54,6 +54,10 @@ const NOTHING: Blocked = { ask: [], waiting: false, topics: false };
  */
 export class PositionMerge<T extends MergeItem> {
   readonly #lanes = new Map<string, Lane<T>>();
+  /** Those with messages waiting. */
+  readonly #busy = new Set<Lane<T>>();
+  /** Messages that arrived up to this tick are held back by no empty partition; null = to be found out. */
+  #clearTick: number | null = null;
   #tick = 0;
   #topicsTick = -1;
   #bytes = 0;
@@ -80,6 +84,7 @@ export class PositionMerge<T extends MergeItem> {
 
   /** Adds a partition that is read from `start` on. */
   add(id: string, options: { readonly schema: boolean; readonly start: number; readonly last?: Position | null }): void {
+    this.#clearTick = null;
     this.#lanes.set(id, {
       id,
       schema: options.schema,
@@ -129,13 +134,16 @@ export class PositionMerge<T extends MergeItem> {
       if (item.position !== null) lane.last = item.position;
     }
     if (next > lane.consumed) lane.consumed = next;
+    this.#clearTick = null;
     if (lane.head === lane.queue.length) lane.released = lane.consumed;
+    else this.#busy.add(lane);
   }
 
   /** A partition's high watermark, asked for at `tick`. */
   end(id: string, highWatermark: number, tick: number): void {
     const lane = this.#lanes.get(id);
     if (lane === undefined || tick < lane.endTick) return;
+    this.#clearTick = null;
     lane.end = highWatermark;
     lane.endTick = tick;
   }
@@ -165,9 +173,8 @@ export class PositionMerge<T extends MergeItem> {
   #next(): Lane<T> | null {
     let best: Lane<T> | null = null;
     let bestEntry: Entry<T> | null = null;
-    for (const lane of this.#lanes.values()) {
-      const entry = lane.queue[lane.head];
-      if (entry === undefined) continue;
+    for (const lane of this.#busy) {
+      const entry = lane.queue[lane.head] as Entry<T>;
       if (entry.item.position === null) return lane;
       if (bestEntry === null || precedes(entry.item, bestEntry.item)) {
         best = lane;
@@ -175,19 +182,32 @@ export class PositionMerge<T extends MergeItem> {
       }
     }
     if (best === null || bestEntry === null) return null;
-    let waiting = false;
-    let ask: string[] | null = null;
-    for (const lane of this.#lanes.values()) {
-      if (lane.head < lane.queue.length || mayPass(lane, bestEntry)) continue;
-      waiting = true;
-      if (lane.endTick >= bestEntry.tick) continue;
-      ask ??= [];
-      ask.push(lane.id);
-    }
+    this.#clearTick ??= this.#findClearTick();
     const topics = bestEntry.item.schemaChange && this.#topicsTick < bestEntry.tick;
-    if (!waiting && !topics) return best;
-    this.#blocked = { ask: ask ?? [], waiting, topics };
-    return null;
+    if (bestEntry.tick <= this.#clearTick && !topics) return best;
+    return this.#isHeldBack(bestEntry, topics) ? null : best;
+  }
+
+  #findClearTick(): number {
+    let tick = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) {
+      if (lane.head === lane.queue.length) tick = Math.min(tick, lane.consumed >= lane.end ? lane.endTick : -1);
+    }
+    return tick;
+  }
+
+  /** Asks each empty partition; notes what is missing. */
+  #isHeldBack(entry: Entry<T>, topics: boolean): boolean {
+    let waiting = false;
+    const ask: string[] = [];
+    for (const lane of this.#lanes.values()) {
+      if (lane.head < lane.queue.length || mayPass(lane, entry)) continue;
+      waiting = true;
+      if (lane.endTick < entry.tick) ask.push(lane.id);
+    }
+    if (!waiting && !topics) return false;
+    this.#blocked = { ask, waiting, topics };
+    return true;
   }
 
   #shift(lane: Lane<T>, item: T): void {
@@ -196,6 +216,8 @@ export class PositionMerge<T extends MergeItem> {
     this.#bytes -= item.bytes;
     lane.released = item.offset + 1;
     if (lane.head === lane.queue.length) {
+      this.#busy.delete(lane);
+      this.#clearTick = null;
       lane.queue = [];
       lane.head = 0;
       lane.released = lane.consumed;
