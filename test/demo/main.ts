@@ -173,7 +173,10 @@ async function main(): Promise<number> {
   }
   // what an earlier run left, whether asked to or killed
   await stopAll();
-  if (flags.stop) return 0;
+  if (flags.stop) {
+    process.stdout.write('Nothing of the demo runs any more.\n');
+    return 0;
+  }
   screen.heading(`riverbend demo: ${flags.mariadb ? 'MariaDB' : 'MySQL'} → ${flags.direct ? '' : 'Kafka (Avro) → '}Databend`);
   screen.step('real servers, on this machine only, no containers');
   let daemon: Daemon | null = null;
