@@ -1,3 +1,4 @@
+import { CdcError } from '../../../model/errors.ts';
 import type { FieldCodec } from './value-converters.ts';
 import { convertBigUnsigned, convertBit, convertDate, convertDatetime, convertTime, convertTimestamp } from './value-converters.ts';
 
@@ -13,7 +14,14 @@ export function defaultValue(codec: FieldCodec): unknown {
   const { column } = codec;
   if (!column.hasDefault || column.defaultValueExpression === null) return undefined;
   const text = column.defaultValueExpression;
-  const value = plainDefault(codec, text);
+  let value: unknown;
+  try {
+    value = plainDefault(codec, text);
+  } catch (error) {
+    // No place for it in the target type: rows that have the value say so themselves.
+    if (error instanceof CdcError && error.code === 'CDC_VALUE_CONVERT') return undefined;
+    throw error;
+  }
   if (value === undefined || value === null) return undefined;
   if (codec.type.kind !== 'binary' && codec.type.kind !== 'decimal') return value;
   // Everything but a mask is done to defaults too; masked columns are text.
@@ -63,10 +71,6 @@ function plainDefault(codec: FieldCodec, text: string): unknown {
       const m = TIME.exec(text);
       if (m === null) return undefined;
       const micros = (Number(m[2]) * 3600 + Number(m[3]) * 60 + Number(m[4] ?? 0)) * 1_000_000 + Number((m[5] ?? '').padEnd(6, '0'));
-      // A default that Connect's Time cannot hold is left out; the rows themselves say what they hold.
-      if ((m[1] === '-' || micros >= 86_400_000_000) && (codec.options.timePrecision === 'connect' || codec.schema.type === 'string')) {
-        return undefined;
-      }
       return convertTime(codec, m[1] === '-' ? -micros : micros);
     }
     case 'binary':
