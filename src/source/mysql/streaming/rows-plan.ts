@@ -99,7 +99,8 @@ const WRITTEN_AS: Readonly<Record<ColumnKind, readonly number[]>> = {
   int: [TYPE.LONG],
   bigint: [TYPE.LONGLONG],
   float: [TYPE.FLOAT],
-  double: [TYPE.DOUBLE],
+  // FLOAT: a REAL under sql_mode REAL_AS_FLOAT; as float64 nothing of it is lost.
+  double: [TYPE.DOUBLE, TYPE.FLOAT],
   decimal: [TYPE.NEWDECIMAL],
   bit: [TYPE.BIT],
   date: [TYPE.DATE, TYPE.NEWDATE],
