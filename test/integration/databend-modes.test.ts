@@ -6,6 +6,7 @@ import { DatabendSession, type Session } from '../../src/sink/databend/client.ts
 import { databendConfig, endpointOf } from '../../src/sink/databend/config.ts';
 import { crossKeyFindings } from '../../src/sink/databend/connector.ts';
 import { quoteIdentifier } from '../../src/sink/databend/dialect.ts';
+import { DatabendOffsetStore } from '../../src/sink/databend/offset-store.ts';
 import { DatabendSinkTask } from '../../src/sink/databend/sink-task.ts';
 import { sinkTaskContract } from '../contract/sink-task.ts';
 import { databendDsn } from '../support/servers.ts';
@@ -199,6 +200,27 @@ describe('modes', () => {
       all.map((n) => [n]),
     );
   });
+});
+
+test('offsets can be looked at, set and removed while the connector is stopped', async () => {
+  const task = await started("edit'ed");
+  await task.put(batchOf([], 5), signal);
+  await task.flush(signal);
+  await task.stop();
+  const store = new DatabendOffsetStore(configOf());
+  await store.start();
+  assert.deepEqual(await store.list("edit'ed"), [{ partition: PARTITION, offset: { pos: 5 } }]);
+  await store.save("edit'ed", [
+    { partition: PARTITION, offset: { pos: 1, note: 'it\'s \\ "x"' } },
+    { partition: { server: 'two' }, offset: { pos: 2 } },
+  ]);
+  const again = await started("edit'ed");
+  assert.deepEqual(await again.committedOffset(PARTITION), { pos: 1, note: 'it\'s \\ "x"' });
+  await again.stop();
+  await store.save("edit'ed", [{ partition: PARTITION, offset: null }]);
+  assert.equal(await store.load("edit'ed", PARTITION), null);
+  assert.deepEqual(await store.list('other'), []);
+  await store.stop();
 });
 
 test('contradictions between keys are all told', () => {
