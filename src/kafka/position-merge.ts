@@ -78,10 +78,6 @@ export class PositionMerge<T extends MergeItem> {
     return this.#blocked;
   }
 
-  lanes(): readonly string[] {
-    return [...this.#lanes.keys()];
-  }
-
   /** Adds a partition that is read from `start` on. */
   add(id: string, options: { readonly schema: boolean; readonly start: number; readonly last?: Position | null }): void {
     this.#clearTick = null;
@@ -99,8 +95,13 @@ export class PositionMerge<T extends MergeItem> {
     });
   }
 
-  has(id: string): boolean {
-    return this.#lanes.has(id);
+  /** Forgets a partition, and what it holds. */
+  remove(id: string): void {
+    const lane = this.#lane(id);
+    this.#bytes -= lane.bytes;
+    this.#busy.delete(lane);
+    this.#lanes.delete(id);
+    this.#clearTick = null;
   }
 
   /** Sets from where on a partition's unseen messages are bounded: the position of the message before its start. */

@@ -305,3 +305,85 @@ test('a stored offset the topic no longer has is an error, not a silent jump', a
   await assert.rejects(task.start(never), (e: unknown) => e instanceof CdcError && e.code === 'CDC_KAFKA_OFFSET_LOST');
   await task.stop();
 });
+
+test('a task whose partitions another member takes ends with a retriable error when it holds what is not stored', async () => {
+  const server = newServer();
+  const t = testTable(server, 't');
+  const w = await writer({ partitions: 4 });
+  await produce(w, [
+    testBatch([
+      testChunk(
+        t,
+        'c',
+        1,
+        Array.from({ length: 40 }, (_, i) => row(i)),
+      ),
+    ]),
+  ]);
+  await w.stop();
+  const first = consumer(server, new Map());
+  await first.start(never);
+  assert.equal((await consume(first, new Map(), 40)).length, 40);
+  const second = consumer(server, new Map());
+  const joining = second.start(never);
+  await assert.rejects(
+    async () => {
+      for (;;) await first.poll(never);
+    },
+    (e: unknown) => e instanceof CdcError && e.code === 'CDC_KAFKA_REBALANCED' && e.kind === 'retriable',
+  );
+  await first.stop();
+  await joining;
+  const said = await consume(second, new Map(), 40);
+  assert.deepEqual([...said].sort(), Array.from({ length: 40 }, (_, i) => `c t ${i}`).sort());
+  await second.stop();
+});
+
+test('a task that stored all it handed on gives partitions away and goes on', async () => {
+  const server = newServer();
+  const t = testTable(server, 't');
+  const w = await writer({ partitions: 4 });
+  await produce(w, [
+    testBatch([
+      testChunk(
+        t,
+        'c',
+        1,
+        Array.from({ length: 40 }, (_, i) => row(i)),
+      ),
+    ]),
+  ]);
+  const stored = new Map<string, SourceOffset>();
+  const first = consumer(server, stored);
+  await first.start(never);
+  await consume(first, stored, 40);
+  const second = consumer(server, stored);
+  let polling = true;
+  const said: string[] = [];
+  const loop = async (task: KafkaConsumerTask): Promise<void> => {
+    while (polling) {
+      const batch = await task.poll(never);
+      if (batch === null) continue;
+      said.push(...batch.chunks.flatMap(say));
+      for (const { partition, offset } of batch.offsets) stored.set(partitionKey(partition), offset);
+    }
+  };
+  const one = loop(first);
+  await second.start(never);
+  const two = loop(second);
+  await produce(w, [
+    testBatch([
+      testChunk(
+        t,
+        'c',
+        2,
+        Array.from({ length: 40 }, (_, i) => row(100 + i)),
+      ),
+    ]),
+  ]);
+  await until('40 more rows', 20_000, () => said.length >= 40);
+  polling = false;
+  await Promise.all([one, two]);
+  await Promise.all([first.stop(), second.stop(), w.stop()]);
+  assert.deepEqual([...said].sort(), Array.from({ length: 40 }, (_, i) => `c t ${100 + i}`).sort());
+});
