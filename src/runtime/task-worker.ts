@@ -38,6 +38,8 @@ export class TaskWorker {
   #assembly: Assembly | null = null;
   #stop = new AbortController();
   #done: Promise<void> = Promise.resolve();
+  /** Counts what was asked of the task, so that a restart under way gives in to a later stop. */
+  #requests = 0;
 
   constructor(options: TaskWorkerOptions) {
     this.#o = options;
@@ -90,6 +92,7 @@ export class TaskWorker {
 
   /** Drains and stops; false when it could not drain everything (what was not committed is read again). */
   async stop(): Promise<boolean> {
+    this.#requests++;
     const wasActive = this.#isActive();
     this.#stop.abort();
     await this.#done;
@@ -99,8 +102,10 @@ export class TaskWorker {
   }
 
   async restart(): Promise<void> {
-    await this.stop();
-    this.start();
+    const stopped = this.stop();
+    const request = this.#requests;
+    await stopped;
+    if (request === this.#requests) this.start();
   }
 
   /** Polling stops after the batch in hand is durable; connections stay. */
