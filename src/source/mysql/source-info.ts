@@ -12,6 +12,8 @@ export interface SourceInfoInput {
   readonly pos: number;
   readonly thread: number | null;
   readonly query: string | null;
+  /** Of DDL only: Debezium leaves the number of the last row before it. */
+  readonly row?: number;
 }
 
 /** Microseconds as nanoseconds; past 2^53, hence a bigint. */
@@ -49,7 +51,7 @@ export function sourceInfo(connector: string, name: string, i: SourceInfoInput):
       i.gtid,
       i.file,
       i.pos,
-      0,
+      i.row ?? 0,
       i.thread,
       i.query,
     ],

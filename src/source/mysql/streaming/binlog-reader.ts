@@ -131,6 +131,7 @@ export class BinlogReader {
   #error = false;
   #idle = true;
   #rows = 0;
+  #lastRow = 0;
   #lastEventUs = 0;
 
   constructor(options: BinlogReaderOptions) {
@@ -484,6 +485,7 @@ export class BinlogReader {
     const done = skipping && this.#event < this.#skipEvents;
     if (done && this.#o.metadata === null) return;
     const rows = table.decode(buffer, start, end, type);
+    this.#lastRow = Math.max(0, rows.count - 1);
     const from = done ? rows.count : skipping && this.#event === this.#skipEvents ? Math.min(this.#skipRows, rows.count) : 0;
     this.#emitRows(table.schema, op, rows, from, eventPos, end - start);
   }
@@ -656,6 +658,7 @@ export class BinlogReader {
       pos: eventPos,
       thread: standalone ? null : this.#thread,
       query: null,
+      row: this.#lastRow,
     };
     if (standalone) {
       this.#endGroup();
