@@ -27,6 +27,15 @@ const NOT_YET: Readonly<Record<string, string>> = {
 /** Recordings of Debezium defects: nothing here is to be imitated. What riverbend does instead is tested elsewhere. */
 const DEFECTS = new Set(['json-partial', 'xa', 'row-image-minimal', 'types-mariadb', 'heartbeat']);
 
+/** Recordings riverbend differs from on purpose; docs/differences-from-debezium.md has the reasons. */
+const DELIBERATE: Readonly<Record<string, string>> = {
+  'purged-binlog': 'the offset moves past a finished transaction, so purging that transaction loses nothing and streaming goes on',
+  'snapshot-when-needed': 'for the same reason no new snapshot is needed',
+};
+
+/** The compressed size of a transaction, and with it every position behind it, differs from run to run. */
+const ALSO_VARIES: Readonly<Record<string, readonly string[]>> = { 'tx-compression': ['pos'] };
+
 interface Phase {
   readonly before?: string;
   readonly run?: string;
@@ -98,7 +107,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
     }
 
     for (const name of cases) {
-      if (NOT_YET[name] !== undefined || DEFECTS.has(name)) continue;
+      if (NOT_YET[name] !== undefined || DELIBERATE[name] !== undefined || DEFECTS.has(name)) continue;
       test(name, { timeout: 90_000 }, async () => {
         const folder = join(CASES, name);
         const expected = loadRecording(folder, suffix);
@@ -124,7 +133,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
           );
           if (phase.after !== undefined) await sql(script(folder, phase.after));
         }
-        const differences = compareDelivered(expected, loadProduced(out));
+        const differences = compareDelivered(expected, loadProduced(out), ALSO_VARIES[name]);
         assert.deepEqual(differences, [], readFileSync(join(dir, 'log'), 'utf8').slice(-2000));
       });
     }
@@ -133,7 +142,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
 
 test('recordings that are not replayed are named', () => {
   const known = new Set(readdirSync(CASES));
-  for (const name of [...Object.keys(NOT_YET), ...DEFECTS]) assert.ok(known.has(name), name);
+  for (const name of [...Object.keys(NOT_YET), ...Object.keys(DELIBERATE), ...DEFECTS]) assert.ok(known.has(name), name);
 });
 
 interface PhaseRun {

@@ -78,7 +78,7 @@ async function startMariadb(context: ServiceContext): Promise<void> {
     '--innodb-buffer-pool-size=128M',
     '--server-id=2001',
     '--gtid-strict-mode=1',
-    '--log-bin=maria-bin',
+    '--log-bin=binlog',
     '--binlog-format=ROW',
     '--binlog-row-image=FULL',
     '--binlog-row-metadata=FULL',

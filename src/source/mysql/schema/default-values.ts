@@ -74,7 +74,7 @@ function plainDefault(codec: FieldCodec, text: string): unknown {
       return convertTime(codec, m[1] === '-' ? -micros : micros);
     }
     case 'binary':
-      return binaryDefault(text, type.padTo);
+      return binaryDefault(codec, text);
     case 'text':
     case 'enum':
     case 'set':
@@ -140,8 +140,14 @@ function datetimeDefault(codec: FieldCodec, text: string): unknown {
   return convertTimestamp(codec, epochSeconds, micros);
 }
 
-/** SHOW CREATE writes zero bytes as `\0`, and pads with them; the value the column takes is padded either way. */
-function binaryDefault(text: string, padTo: number): Buffer {
+/**
+ * SHOW CREATE writes zero bytes as `\0`, and pads with them; the value the column takes is padded either way. Under
+ * Debezium's own `event.converting.failure.handling.mode=warn` the default is the text as it is written, as Debezium
+ * has it: a pipeline taken over from it keeps the schemas it has registered.
+ */
+function binaryDefault(codec: FieldCodec, text: string): Buffer {
+  if (codec.options.convertFailure === 'warn') return Buffer.from(text, 'utf8');
+  const { padTo } = codec.type;
   const bytes = Buffer.from(text.replaceAll('\\0', '\0'), 'utf8');
   return bytes.length >= padTo ? bytes : Buffer.concat([bytes, Buffer.alloc(padTo - bytes.length)]);
 }
