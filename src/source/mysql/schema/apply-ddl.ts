@@ -58,20 +58,18 @@ export function alterTable(table: Table, actions: readonly AlterAction[], contex
         ({ charset, collation } = resolveCharset(a.options, { charset, collation }));
       if (a.options.comment !== null) comment = a.options.comment === '' ? null : a.options.comment;
     } else if (a.kind === 'convertCharset') {
-      ({ charset, collation } = a.charset === null && a.collation === null ? context : resolveCharset(a, context));
-      if (charset !== null) convert = { charset, collation };
+      const to = a.charset === null && a.collation === null ? context : resolveCharset(a, context);
+      if (to.charset !== null) convert = { charset: to.charset, collation: to.collation };
+      // With DEFAULT CHARSET in the same statement the last one counts, on MariaDB the explicit default.
+      const explicit = actions.some((o) => o.kind === 'options' && (o.options.charset ?? o.options.collation) !== null);
+      if (!(explicit && context.connector === 'mariadb')) ({ charset, collation } = to);
     }
   }
   const own = { ...context, charset, collation };
-  const columns = alterColumns(table.columns, actions, own, convert);
-  const rename = new Map<string, string>();
-  for (const a of actions) {
-    if (a.kind === 'renameColumn') rename.set(a.name.toLowerCase(), a.to);
-    if (a.kind === 'changeColumn') rename.set(a.name.toLowerCase(), a.column.name);
-  }
-  const dropped = new Set(actions.flatMap((a) => (a.kind === 'dropColumn' ? [a.name.toLowerCase()] : [])));
+  const { columns, changedFrom } = alterColumns(table.columns, actions, own, convert);
+  // A part of an existing key stays with its column: the first that was of that name, or is of that name and no other's before.
   const renamed = (names: readonly string[]): string[] =>
-    names.filter((n) => !dropped.has(n.toLowerCase())).map((n) => rename.get(n.toLowerCase()) ?? n);
+    names.flatMap((name) => columns.find((c) => same(changedFrom.get(c.name) ?? c.name, name))?.name ?? []);
   const draft = new KeyDraft(
     columns,
     renamed(table.primaryKeyColumnNames),
@@ -94,27 +92,49 @@ function alterColumns(
   actions: readonly AlterAction[],
   context: ColumnContext,
   convert: { charset: string; collation: string | null } | null,
-): Column[] {
+): { readonly columns: readonly Column[]; readonly changedFrom: ReadonlyMap<string, string> } {
   const find = (name: string): Column | undefined => existing.find((c) => same(c.name, name));
   const missing = (name: string): never => {
     throw new ModelMismatch(`column "${name}" is not known`);
   };
-  const columnActions = actions.filter((a): a is ColumnAction => a.kind === 'addColumn' || a.kind === 'changeColumn');
+  // MariaDB also lets SET DEFAULT name a column the same statement adds.
+  const isAdded = (name: string): boolean =>
+    find(name) === undefined && actions.some((a) => a.kind === 'addColumn' && same(a.column.name, name));
+  const columnActions = actions
+    .filter((a): a is ColumnAction => a.kind === 'addColumn' || a.kind === 'changeColumn')
+    .map((a) => {
+      const later =
+        a.kind === 'addColumn' && isAdded(a.column.name)
+          ? actions.find((o) => o.kind === 'setDefault' && same(o.name, a.column.name))
+          : undefined;
+      return later?.kind === 'setDefault' ? { ...a, column: { ...a.column, default: later.default } } : a;
+    });
   const stay = new Map<Column, Column | null>();
+  /** New name → old name of columns renamed or redefined. */
+  const changedFrom = new Map<string, string>();
   const built = new Map<ColumnAction, Column>();
-  for (const a of actions) {
+  // MariaDB lets SET DEFAULT go with a MODIFY of the same column, and it is what counts.
+  const ordered = [...actions.filter((a) => a.kind !== 'setDefault'), ...actions.filter((a) => a.kind === 'setDefault')];
+  for (const a of ordered) {
     if (!('name' in a) || a.kind === 'dropIndex' || a.kind === 'renameIndex') continue;
+    if (a.kind === 'setDefault' && isAdded(a.name)) continue;
     const column = find(a.name) ?? ('ifExists' in a && a.ifExists ? null : missing(a.name));
     if (column === null) continue;
     const current = stay.get(column) ?? column;
     if (a.kind === 'dropColumn') stay.set(column, null);
-    else if (a.kind === 'renameColumn') stay.set(column, { ...current, name: a.to });
-    else if (a.kind === 'setInvisible') stay.set(column, { ...current, invisible: a.invisible });
-    else if (a.kind === 'setDefault') stay.set(column, { ...current, ...defaultOf(a.default, current.optional, current.typeName) });
-    else if (a.kind === 'changeColumn') {
+    else if (a.kind === 'renameColumn') {
+      stay.set(column, { ...current, name: a.to });
+      changedFrom.set(a.to, column.name);
+    } else if (a.kind === 'setInvisible') stay.set(column, { ...current, invisible: a.invisible });
+    else if (a.kind === 'setDefault') {
+      const next = { ...current, ...defaultOf(a.default, current.optional, current.typeName) };
+      stay.set(column, next);
+      for (const [action, made] of built) if (made === current) built.set(action, next);
+    } else if (a.kind === 'changeColumn') {
       const changed = buildColumn(a.column, 0, context);
       stay.set(column, changed);
       built.set(a, changed);
+      changedFrom.set(changed.name, column.name);
     }
   }
   const out: Column[] = [];
@@ -142,7 +162,7 @@ function alterColumns(
     }
   }
   // An explicit charset on a column written in the same statement is converted as well, as the server does.
-  return convert === null ? out : out.map((c) => convertColumn(c, convert.charset, convert.collation));
+  return { columns: convert === null ? out : out.map((c) => convertColumn(c, convert.charset, convert.collation)), changedFrom };
 }
 
 /** Keys while a table is put together. */
