@@ -133,6 +133,7 @@ function withWorkerDefaults(spec: ConnectorSpec, run: RunConfig): RawConfig {
       if (key === `${part}.converter` || key.startsWith(`${part}.converter.`)) raw[key] ??= value;
   }
   for (const [key, value] of Object.entries(run.worker)) if (key.startsWith('topic.creation.')) raw[key] ??= value;
+  if (run.offsets.kind === 'file') raw['offset.storage.file.filename'] ??= run.offsets.path;
   return raw;
 }
 

@@ -14,7 +14,7 @@ export interface RunObserver {
   /** Writer and task started: rows may flow. */
   started(): void;
   wrote(batch: Batch, inFlight: number): void;
-  committed(offsets: readonly PartitionOffset[]): void;
+  committed(offsets: readonly PartitionOffset[], inFlight: number): void;
   paused(): void;
   resumed(): void;
 }
@@ -50,7 +50,7 @@ export async function runTask(o: TaskRunnerOptions, signal: AbortSignal): Promis
     task: o.task,
     intervalMs: o.flushIntervalMs,
     clock: o.clock,
-    committed: o.observer.committed,
+    committed: (offsets) => o.observer.committed(offsets, inFlight.size),
   });
   // Writes outlive the abort: the batch in hand is finished, so that what was accepted stays whole; only `drainTimeoutMs` later they are cut off.
   const patience = new AbortController();

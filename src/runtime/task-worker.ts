@@ -192,8 +192,8 @@ export class TaskWorker {
         this.#o.metrics.wrote(batch, inFlight);
         collectTopics(batch, this.#topics);
       },
-      committed: () => {
-        this.#o.metrics.committed(this.#o.clock.now());
+      committed: (_offsets, inFlight) => {
+        this.#o.metrics.committed(this.#o.clock.now(), inFlight);
         if (this.#backoff.attempt === 0) return;
         this.#backoff.reset();
         this.#failure = null;

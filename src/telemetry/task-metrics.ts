@@ -39,8 +39,9 @@ export class TaskMetrics {
     this.#inFlight.set(inFlight);
   }
 
-  committed(nowMs: number): void {
+  committed(nowMs: number, inFlight: number): void {
     this.#commits.add(1);
+    this.#inFlight.set(inFlight);
     this.#lastCommit.set(nowMs / 1000);
   }
 
