@@ -40,7 +40,7 @@ export class StatusScreen extends Writable {
   /** Erases the status lines, writes `above`, and draws them anew. */
   #redraw(above: string): void {
     const erase = this.#shown === 0 ? '' : `\u001b[${this.#shown}A\u001b[0J`;
-    const lines = (this.#herder?.list() ?? []).map((c) => this.#line(c).slice(0, (this.#out.columns ?? 120) - 1));
+    const lines = (this.#herder?.list() ?? []).map((c) => this.#line(c).slice(0, (this.#out.columns || 120) - 1));
     this.#shown = lines.length;
     this.#out.write(erase + above + lines.map((l) => `${l}\n`).join(''));
   }
