@@ -33,8 +33,13 @@ const DELIBERATE: Readonly<Record<string, string>> = {
   'snapshot-when-needed': 'for the same reason no new snapshot is needed',
 };
 
-/** The compressed size of a transaction, and with it every position behind it, differs from run to run. */
-const ALSO_VARIES: Readonly<Record<string, readonly string[]>> = { 'tx-compression': ['pos'] };
+/**
+ * The compressed size of a transaction, and with it every position behind it, differs from run to run; on MariaDB also the size of a
+ * GTID event (with or without a group commit id).
+ */
+function alsoVaries(server: string, name: string): readonly string[] {
+  return server === 'mariadb' || name === 'tx-compression' ? ['pos'] : [];
+}
 
 interface Phase {
   readonly before?: string;
@@ -83,7 +88,8 @@ for (const server of ['mysql', 'mariadb'] as const) {
     });
 
     async function sql(script: string): Promise<void> {
-      const c = await mysql.createConnection({ host: '127.0.0.1', port: port(), user: 'root', charset: 'utf8mb4' });
+      // The recordings' own user: its name is part of some events, and so of the positions behind them.
+      const c = await mysql.createConnection({ host: '127.0.0.1', port: port(), user: 'dbz', password: 'dbz', charset: 'utf8mb4' });
       try {
         for (const s of statements(script)) await c.query(s);
       } finally {
@@ -133,7 +139,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
           );
           if (phase.after !== undefined) await sql(script(folder, phase.after));
         }
-        const differences = compareDelivered(expected, loadProduced(out), ALSO_VARIES[name]);
+        const differences = compareDelivered(expected, loadProduced(out), alsoVaries(server, name));
         assert.deepEqual(differences, [], readFileSync(join(dir, 'log'), 'utf8').slice(-2000));
       });
     }

@@ -146,7 +146,7 @@ function datetimeDefault(codec: FieldCodec, text: string): unknown {
  * has it: a pipeline taken over from it keeps the schemas it has registered.
  */
 function binaryDefault(codec: FieldCodec, text: string): Buffer {
-  if (codec.options.convertFailure === 'warn') return Buffer.from(text, 'utf8');
+  if (codec.options.convertFailure === 'warn') return Buffer.from(text.replaceAll('\0', '\\0'), 'utf8');
   const { padTo } = codec.type;
   const bytes = Buffer.from(text.replaceAll('\\0', '\0'), 'utf8');
   return bytes.length >= padTo ? bytes : Buffer.concat([bytes, Buffer.alloc(padTo - bytes.length)]);

@@ -142,6 +142,7 @@ test('defaults are in the representation of their schema', () => {
   assert.deepEqual(defaultOf('BINARY', 'ab\\0', { length: 3 }), Buffer.from('ab\0'));
   assert.deepEqual(defaultOf('BINARY', 'ab', { length: 3 }), Buffer.from('ab\0'));
   assert.deepEqual(defaultOf('BINARY', 'ab\\0', { length: 3 }, { convertFailure: 'warn' }), Buffer.from('ab\\0'));
+  assert.deepEqual(defaultOf('BINARY', 'ab\0', { length: 3 }, { convertFailure: 'warn' }), Buffer.from('ab\\0'));
   assert.deepEqual(defaultOf('BINARY', 'ab', { length: 3 }, { convertFailure: 'warn' }), Buffer.from('ab'));
   assert.equal(defaultOf('VARBINARY', 'xyz', { length: 4 }, { binaryHandling: 'hex' }), '78797a');
   assert.equal(defaultOf('TIME', '-01:02:03.5', { length: 1 }), -3_723_500_000);
