@@ -1,5 +1,6 @@
 import type { Batch, RecordChunk, RowChunk, SchemaChangeChunk, SourceRecord } from '../model/chunk.ts';
 import { CdcError } from '../model/errors.ts';
+import type { SchemaOperation } from '../model/schema-operation.ts';
 import { formatTableId, type TableSchema } from '../model/table-schema.ts';
 import type { BatchWriter } from '../spi/batch-writer.ts';
 import type { RawConfig } from '../spi/config-def.ts';
@@ -13,7 +14,7 @@ import { wholeNumber } from './config.ts';
 import { abortedError, kafkaError } from './errors.ts';
 import { partitionOf } from './partitioner.ts';
 import { encodeHeader, encodeHeaders, type HeaderFormat, type MessageHeaders, NEW_KEY_HEADER, OLD_KEY_HEADER } from './record-headers.ts';
-import { encodeSchemaOperations, SCHEMA_OPERATIONS_HEADER } from './schema-change-header.ts';
+import { encodeSchemaOperations, SCHEMA_OPERATIONS_HEADER, type SnapshotStarts } from './schema-change-header.ts';
 import { TopicCreation, Topics } from './topics.ts';
 
 export interface KafkaBatchWriterOptions {
@@ -130,7 +131,7 @@ export class KafkaBatchWriter implements BatchWriter {
           await this.#writeRecordChunk(chunk, headers);
           break;
         case 'schemaChange':
-          await this.#writeSchemaChange(chunk, headers);
+          await this.#writeSchemaChange(chunk, headers, signal);
           break;
         default:
           chunk satisfies never;
@@ -219,9 +220,12 @@ export class KafkaBatchWriter implements BatchWriter {
     plan.value.encode(chunk, this.#out, values);
     const tombstones = chunk.tombstones && chunk.op === 'd';
     const { topic } = table;
+    // A row without key that is produced a second time after a crash must meet its first copy, so its position chooses.
+    const { snapshot, pos } = chunk.source;
+    const keyless = snapshot === null ? pos % plan.partitions : this.#stickyPartition(topic, plan.partitions);
     for (let i = 0; i < values.length; i++) {
       const key = keys[i] ?? null;
-      const partition = key === null ? this.#stickyPartition(topic, plan.partitions) : partitionOf(key, plan.partitions);
+      const partition = key === null ? keyless : partitionOf(key, plan.partitions);
       const headers = chunk.otherKeys === null ? batchHeaders : this.#keyChangeHeaders(chunk, i, batchHeaders);
       this.#add(topic, { key, value: values[i] ?? null, headers, partition }, table);
       if (tombstones) this.#add(topic, { key, value: null, headers, partition }, table);
@@ -242,17 +246,37 @@ export class KafkaBatchWriter implements BatchWriter {
     await this.#writeRecord(chunk.record, headers, false);
   }
 
-  async #writeSchemaChange(chunk: SchemaChangeChunk, batchHeaders: MessageHeaders): Promise<void> {
+  async #writeSchemaChange(chunk: SchemaChangeChunk, batchHeaders: MessageHeaders, signal: AbortSignal): Promise<void> {
     if (chunk.records.length === 0) return;
     this.#pending.seal();
     let operations = chunk.operations;
+    let starts = await this.#snapshotStarts(operations, signal);
     for (const record of chunk.records) {
       // The whole statement's operations travel on its first record; the header on the others says that nothing is to be derived from them.
-      const headers = { [SCHEMA_OPERATIONS_HEADER]: encodeSchemaOperations(chunk.source, operations), ...batchHeaders };
+      const headers = { [SCHEMA_OPERATIONS_HEADER]: encodeSchemaOperations(chunk.source, operations, starts), ...batchHeaders };
       await this.#writeRecord(record, headers, true);
       operations = [];
+      starts = {};
     }
     this.#pending.seal();
+  }
+
+  /** Where the rows of a snapshot will begin in the topics of its tables: what is below comes from an attempt that was interrupted. */
+  async #snapshotStarts(operations: readonly SchemaOperation[], signal: AbortSignal): Promise<SnapshotStarts> {
+    const topics = new Set(operations.flatMap((o) => (o.kind === 'snapshotTable' ? [o.schema.topic] : [])));
+    if (topics.size === 0) return {};
+    await this.flush(signal);
+    const out: Record<string, readonly number[]> = {};
+    for (const topic of topics) {
+      const ends: number[] = new Array(await this.#topics.ensure(topic)).fill(0);
+      try {
+        for (const { partition, high } of await this.#admin.fetchTopicOffsets(topic)) ends[partition] = Number(high);
+      } catch (error) {
+        throw kafkaError(error, `topic ${topic}: its end could not be read`, { topic });
+      }
+      if (ends.some((e) => e > 0)) out[topic] = ends;
+    }
+    return out;
   }
 
   async #writeRecord(record: SourceRecord, headers: MessageHeaders, single: boolean): Promise<void> {

@@ -13,7 +13,7 @@ import type { KafkaMessage } from './client.ts';
 import { wholeNumber } from './config.ts';
 import { abortedError } from './errors.ts';
 import type { GroupOffset, GroupOffsetStore } from './group-offsets.ts';
-import { GroupReader, type Lane, laneId } from './group-reader.ts';
+import { GroupReader, type Lane, laneId, type SourceMerge } from './group-reader.ts';
 import type { Incoming } from './message-reader.ts';
 import { Subscription } from './subscription.ts';
 
@@ -63,6 +63,8 @@ export class KafkaConsumerTask implements SourceTask {
   #lastDiscovery = Number.NEGATIVE_INFINITY;
   #lastCommit = 0;
   #rows = 0;
+  /** Whose turn it is among the sources. */
+  #turn = 0;
   #lastTsUs = 0;
   #snapshot = false;
   #toldOfKeyless = false;
@@ -139,10 +141,18 @@ export class KafkaConsumerTask implements SourceTask {
   /** What may go now, as a batch; null when nothing may and no offset moved. */
   #release(): Batch | null {
     const items: Incoming[] = [];
-    for (const { merge } of this.#reader.merges.values()) {
-      for (const { lane: id, item } of merge.release(this.#maxRows - items.length, this.#maxBytes / 4)) {
+    // One source a batch, and a schema change alone: a sink makes durable what precedes it, with the offsets of the batches before.
+    const merges = [...this.#reader.merges.values()];
+    for (let n = 0; n < merges.length; n++) {
+      const { merge } = merges[(this.#turn + n) % merges.length] as SourceMerge;
+      const released = merge.release(this.#maxRows, this.#maxBytes / 4);
+      for (const { lane: id, item } of released) {
         const kept = this.#admit(this.#reader.lanes.get(id) as Lane, item);
         if (kept !== null) items.push(kept);
+      }
+      if (released.length > 0) {
+        this.#turn += n + 1;
+        break;
       }
     }
     const offsets: PartitionOffset[] = [];

@@ -8,6 +8,8 @@ export interface MergeItem {
   /** null: passes in arrival order and bounds nothing (tombstones, messages without source block). */
   readonly position: Position | null;
   readonly schemaChange: boolean;
+  /** Partitions that must be released up to an offset first, whatever the positions there. */
+  readonly awaits?: readonly { readonly lane: string; readonly offset: number }[];
 }
 
 interface Entry<T extends MergeItem> {
@@ -154,7 +156,7 @@ export class PositionMerge<T extends MergeItem> {
     this.#topicsTick = Math.max(this.#topicsTick, tick);
   }
 
-  /** The messages that may go now, in order; at most `limit` messages and about `limitBytes` bytes. */
+  /** The messages that may go now, in order; at most `limit` messages and about `limitBytes` bytes. A schema change goes alone. */
   release(limit: number, limitBytes: number = Number.POSITIVE_INFINITY): { readonly lane: string; readonly item: T }[] {
     const out: { lane: string; item: T }[] = [];
     let bytes = 0;
@@ -163,9 +165,11 @@ export class PositionMerge<T extends MergeItem> {
       const lane = this.#next();
       if (lane === null) break;
       const { item } = lane.queue[lane.head] as Entry<T>;
+      if (item.schemaChange && out.length > 0) break;
       this.#shift(lane, item);
       bytes += item.bytes;
       out.push({ lane: lane.id, item });
+      if (item.schemaChange) break;
     }
     return out;
   }
@@ -185,8 +189,25 @@ export class PositionMerge<T extends MergeItem> {
     if (best === null || bestEntry === null) return null;
     this.#clearTick ??= this.#findClearTick();
     const topics = bestEntry.item.schemaChange && this.#topicsTick < bestEntry.tick;
-    if (bestEntry.tick <= this.#clearTick && !topics) return best;
-    return this.#isHeldBack(bestEntry, topics) ? null : best;
+    if (!(bestEntry.tick <= this.#clearTick && !topics) && this.#isHeldBack(bestEntry, topics)) return null;
+    return bestEntry.item.awaits === undefined ? best : this.#before(bestEntry, bestEntry.item.awaits, best);
+  }
+
+  /** A partition not yet released as far as an item demands, else the item's own; null while such a partition is empty. */
+  #before(entry: Entry<T>, awaits: NonNullable<MergeItem['awaits']>, own: Lane<T>): Lane<T> | null {
+    for (const { lane: id, offset } of awaits) {
+      const lane = this.#lanes.get(id);
+      if (lane === undefined || lane.released >= offset) continue;
+      const head = lane.queue[lane.head];
+      if (head !== undefined && head.item.offset < offset) return lane;
+      // A topic that was made anew may end before it: then its end decides.
+      const ended = lane.endTick >= entry.tick && lane.consumed >= lane.end;
+      if (head === undefined && lane.consumed < offset && !ended) {
+        this.#blocked = { ask: lane.endTick < entry.tick ? [id] : [], waiting: true, topics: false };
+        return null;
+      }
+    }
+    return own;
   }
 
   #findClearTick(): number {

@@ -16,7 +16,12 @@ interface HeaderJson {
   readonly position: PositionJson;
   readonly schemas: readonly TableSchemaJson[];
   readonly operations: readonly OperationJson[];
+  /** By topic: partition n's offset at which the rows of a snapshot begin that reads the topic's table anew. */
+  readonly snapshot_starts?: SnapshotStarts;
 }
+
+/** By topic, the offset of each of its partitions, in their order. */
+export type SnapshotStarts = { readonly [topic: string]: readonly number[] };
 
 interface PositionJson {
   readonly connector: string;
@@ -42,7 +47,7 @@ interface TableSchemaJson {
 type OperationJson = { readonly kind: SchemaOperation['kind']; readonly schema?: number | null; readonly [field: string]: unknown };
 
 /** The header's bytes for one statement. `operations` may be empty: then the header only says who wrote the record. */
-export function encodeSchemaOperations(source: SourceInfo, operations: readonly SchemaOperation[]): Buffer {
+export function encodeSchemaOperations(source: SourceInfo, operations: readonly SchemaOperation[], starts: SnapshotStarts = {}): Buffer {
   const schemas: TableSchema[] = [];
   const indexOf = (schema: TableSchema): number => {
     const known = schemas.indexOf(schema);
@@ -67,6 +72,7 @@ export function encodeSchemaOperations(source: SourceInfo, operations: readonly 
     },
     schemas: schemas.map(tableSchemaToJson),
     operations: list,
+    ...(Object.keys(starts).length === 0 ? {} : { snapshot_starts: starts }),
   };
   return Buffer.from(JSON.stringify(header));
 }
@@ -86,6 +92,7 @@ export interface SchemaOperations {
   /** Position and names; `values`, `thread` and `query` are not carried. */
   readonly source: SourceInfo;
   readonly operations: readonly SchemaOperation[];
+  readonly starts: SnapshotStarts;
 }
 
 /** Reads the header back; each call makes new TableSchema objects. Throws CDC_KAFKA_MESSAGE when it isn't one. */
@@ -118,6 +125,7 @@ export function decodeSchemaOperations(header: Buffer): SchemaOperations {
         values: [],
       },
       operations,
+      starts: json.snapshot_starts ?? {},
     };
   } catch (cause) {
     throw new CdcError('CDC_KAFKA_MESSAGE', 'fatal', `header ${SCHEMA_OPERATIONS_HEADER} cannot be read`, { cause });

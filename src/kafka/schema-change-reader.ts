@@ -39,6 +39,9 @@ export function readSchemaChange(message: KafkaMessage, value: Decoded): SchemaI
     bytes: 1000 + 4 * (message.value?.length ?? 0) + (Buffer.isBuffer(header) ? 4 * header.length : 0),
     position: positionOf(source.file, source.pos, 0, source.serverId, source.tsUs),
     schemaChange: true,
+    awaits: Object.entries(decoded?.starts ?? {}).flatMap(([topic, offsets]) =>
+      offsets.map((offset, partition) => ({ lane: `${topic}/${partition}`, offset })),
+    ),
     change,
   };
 }

@@ -6,6 +6,8 @@ import type { TableId, TableSchema } from './table-schema.ts';
  */
 export type SchemaOperation =
   | { readonly kind: 'createTable'; readonly table: TableId; readonly schema: TableSchema }
+  /** A snapshot is about to read every row of the table: whatever an earlier, interrupted one brought is superseded. Comes before `createTable`. */
+  | { readonly kind: 'snapshotTable'; readonly table: TableId; readonly schema: TableSchema }
   | { readonly kind: 'dropTable'; readonly table: TableId }
   | { readonly kind: 'renameTable'; readonly table: TableId; readonly to: TableId; readonly schema: TableSchema | null }
   | { readonly kind: 'truncateTable'; readonly table: TableId }

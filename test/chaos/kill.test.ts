@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DatabendProbe } from '../support/databend.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { Random } from '../support/random.ts';
+import type { Riverbend } from '../support/riverbend.ts';
 import { databendDsn, mysqlPort, openTestStack } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 import { Workload } from '../support/workload.ts';
@@ -36,6 +37,7 @@ for (const mode of ['embedded', 'kafka'] as const) {
     const workload = new Workload({ port: mysqlPort(), database, seed: SEED, changes: CHANGES, initialRows: 20_000 });
     const stop = new AbortController();
     let running: Promise<void> = Promise.resolve();
+    let daemon: Riverbend | null = null;
     try {
       await workload.prepare();
       const pipeline = await Pipeline.create({
@@ -48,7 +50,7 @@ for (const mode of ['embedded', 'kafka'] as const) {
         serverId: 81_000 + random.below(9000),
         partitions: 3,
       });
-      let daemon = pipeline.start();
+      daemon = pipeline.start();
       running = workload.run(stop.signal);
       running.catch(() => {});
       for (let kill = 0; kill < KILLS; kill++) {
@@ -69,18 +71,20 @@ for (const mode of ['embedded', 'kafka'] as const) {
         'Databend to catch up',
         180_000,
         async () => {
-          if (!daemon.running) throw new Error(`riverbend ended with ${daemon.exitCode}\n${daemon.log().slice(-4000)}`);
+          if (daemon?.running !== true) throw new Error(`riverbend ended with ${daemon?.exitCode}\n${daemon?.log().slice(-4000)}`);
           return workload.looksEqual(target);
         },
         500,
-      ).catch((error: unknown) => {
-        throw new Error(`${String(error)}\n${daemon.log().slice(-4000)}`, { cause: error });
+      ).catch(async (error: unknown) => {
+        const differences = await workload.compare(target).catch((e: unknown) => [String(e)]);
+        throw new Error([String(error), ...differences, daemon?.log().slice(-4000)].join('\n'), { cause: error });
       });
       assert.deepEqual(await workload.compare(target), []);
       assert.ok(await daemon.stop(), 'drained within the time');
     } finally {
       stop.abort();
       await running.catch(() => {});
+      await daemon?.kill9();
       await target.exec(`DROP DATABASE IF EXISTS "${database}"`);
       await target.close();
       rmSync(dir, { recursive: true, force: true });

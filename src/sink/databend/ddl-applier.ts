@@ -99,6 +99,10 @@ export class DdlApplier {
         this.#truncate(chunk.source.name, op.table);
         continue;
       }
+      if (op.kind === 'snapshotTable') {
+        await this.#renew(chunk.source.name, op.schema, flush);
+        continue;
+      }
       if (op.kind === 'createDatabase' || (chunk.source.snapshot !== null && op.kind !== 'createTable')) continue;
       const step = this.#step(chunk, op);
       if (step === null) continue;
@@ -202,6 +206,7 @@ export class DdlApplier {
           },
         );
       case 'createDatabase':
+      case 'snapshotTable':
       case 'truncateTable':
         return null;
       default:
@@ -222,6 +227,23 @@ export class DdlApplier {
         'the source table was dropped; its target was not created by this connector and stays',
       );
     await this.#tables.forget(id);
+  }
+
+  /**
+   * The rows of a table we made come anew: what an interrupted snapshot left goes with the flush that brings the first of them. When
+   * columns are left over or do not convert, the table is made anew.
+   */
+  async #renew(server: string, schema: TableSchema, flush: () => Promise<void>): Promise<void> {
+    if (!this.#config['delete.enabled'] || this.#config['insert.mode'] === 'insert') return;
+    const found = this.#tables.targetOf(server, schema.id);
+    if (found === null || !found.origin.created || found.origin.shared || this.#tables.isEmpty(found.id)) return;
+    const now = await loadColumns(this.#session, found.id);
+    if (now === null) return;
+    const free = this.#config['auto.create'] && this.#config['schema.evolution'] === 'evolve';
+    if (free && !this.#tables.fits(schema, now)) {
+      await flush();
+      await this.#drop(found.id, true);
+    } else this.#tables.truncate(found.id, found.origin);
   }
 
   #rename(server: string, from: TableId, to: TableId, schema: TableSchema | null): Step | null {

@@ -137,6 +137,20 @@ export class TargetTables {
       .map(([key]) => parseKey(key));
   }
 
+  /** The table is known to hold no row, and nothing waits to be written to it. */
+  isEmpty(id: TargetId): boolean {
+    const t = this.#byName.get(formatTarget(id));
+    return t?.empty === true && segmentsOf(t).length === 0;
+  }
+
+  /** The columns are those of the version, or can become so without loss; none is left over. */
+  fits(schema: TableSchema, columns: readonly TargetColumn[]): boolean {
+    const wanted = this.#wanted(schema);
+    return (
+      diffColumns(columns, wanted, commonType).conflicts.length === 0 && columns.every((c) => matchColumn(wanted, c.name) !== undefined)
+    );
+  }
+
   /** Everything the table held goes with the next flush; rows buffered before need not be written. */
   truncate(id: TargetId, origin: Origin): void {
     const t = this.#byName.get(formatTarget(id));
@@ -193,11 +207,7 @@ export class TargetTables {
     const id = this.nameOf(schema);
     const name = formatTarget(id);
     const fields = this.#fields(schema);
-    const wanted = fields.map(({ field, key }) => ({
-      name: field.name,
-      type: targetType(field.schema).type,
-      nullable: !key || field.schema.optional,
-    }));
+    const wanted = this.#wanted(schema);
     let t = this.#byName.get(name);
     let columns = t?.columns ?? (await loadColumns(this.#session, id));
     let created = false;
@@ -279,6 +289,14 @@ export class TargetTables {
         });
       return field.index;
     });
+  }
+
+  #wanted(schema: TableSchema): readonly TargetColumn[] {
+    return this.#fields(schema).map(({ field, key }) => ({
+      name: field.name,
+      type: targetType(field.schema).type,
+      nullable: !key || field.schema.optional,
+    }));
   }
 
   #fields(schema: TableSchema): readonly { readonly field: Field; readonly key: boolean }[] {

@@ -1,6 +1,7 @@
 import type { SchemaChangeChunk, SnapshotMarker } from '../../../model/chunk.ts';
 import { CdcError } from '../../../model/errors.ts';
 import type { SourceOffset } from '../../../model/offset.ts';
+import type { SchemaOperation } from '../../../model/schema-operation.ts';
 import type { TableId } from '../../../model/table-schema.ts';
 import type { Table } from '../../../relational/table.ts';
 import { schemaChangeRecord } from '../../../relational/table-change.ts';
@@ -82,9 +83,10 @@ export class Snapshotter {
     const at = { tsSec: nowSec, file: position.file, pos: position.pos, gtids: position.gtids };
     const runningOffset = formatBinlogOffset({ ...at, snapshot: true });
     const completeOffset = formatBinlogOffset(at);
-    const outcomes = schema.definitions.snapshotStatements(databases, {});
-    await schema.recordSnapshot(outcomes, runningOffset);
+    const statements = schema.definitions.snapshotStatements(databases, {});
+    await schema.recordSnapshot(statements, runningOffset);
     const tables = config['snapshot.mode'] === 'no_data' ? [] : this.#tablesToRead(databases);
+    const outcomes = announced(statements, tables);
     const due = outcomes.filter((o) => o.emit || o.operations.length > 0);
     // The last definition is the snapshot's last record when no row follows; only the first row tells.
     const held = due.pop() ?? null;
@@ -241,6 +243,20 @@ export class Snapshotter {
     };
     queue.push({ chunks: [chunk], rows: 0, bytes: outcome.ddl.length, offset });
   }
+}
+
+/** Says of every table that will be read, where its definition is told, that its rows are read anew (docs/adr/0004). */
+function announced(outcomes: readonly DdlOutcome[], tables: readonly Table[]): readonly DdlOutcome[] {
+  const read = new Set(tables.map((t) => JSON.stringify(t.id)));
+  return outcomes.map((o) => {
+    if (!o.operations.some((op) => op.kind === 'createTable' && read.has(JSON.stringify(op.table)))) return o;
+    const operations = o.operations.flatMap((op): SchemaOperation[] =>
+      op.kind === 'createTable' && read.has(JSON.stringify(op.table))
+        ? [{ kind: 'snapshotTable', table: op.table, schema: op.schema }, op]
+        : [op],
+    );
+    return { ...o, operations };
+  });
 }
 
 /** 1412: the table was altered after the view opened. */
