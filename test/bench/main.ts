@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import mysql from 'mysql2/promise';
+import { onInterrupt } from '../stack/on-interrupt.ts';
 import type { Stack } from '../stack/stack.ts';
 import { hasStack, openStack, startStack } from '../stack/stack.ts';
 import { DatabendProbe } from '../support/databend.ts';
@@ -219,12 +220,5 @@ async function main(): Promise<number> {
   return results.some((r) => r.engine === 'riverbend' && r.measured === undefined) ? 1 : 0;
 }
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => {
-    void cleanUp().finally(() => process.exit(code));
-  });
-}
+onInterrupt(cleanUp);
 process.exitCode = await main();

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import mysql from 'mysql2/promise';
+import { onInterrupt } from '../stack/on-interrupt.ts';
 import type { Stack } from '../stack/stack.ts';
 import { hasStack, openStack, startStack } from '../stack/stack.ts';
 import { DatabendProbe } from '../support/databend.ts';
@@ -197,12 +198,5 @@ async function main(): Promise<number> {
   return equal ? 0 : 1;
 }
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => {
-    void stopAll().finally(() => process.exit(code));
-  });
-}
+onInterrupt(stopAll);
 process.exitCode = await main();

@@ -21,8 +21,16 @@ export interface Launch {
   readonly pidFile: string;
 }
 
+let refusing = false;
+
+/** From now on `launch` throws: nothing may start while everything is being ended. */
+export function refuseLaunches(): void {
+  refusing = true;
+}
+
 /** Starts a server in a session of its own, so that it outlives us until it is told to stop. Throws when it cannot be executed. */
 export async function launch(what: Launch): Promise<number> {
+  if (refusing) throw new Error(`not starting ${what.command}: everything is being stopped`);
   mkdirSync(dirname(what.logFile), { recursive: true });
   const log = openSync(what.logFile, 'a');
   const child = spawn(what.command, what.args, {
