@@ -93,7 +93,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
           }
           const from = await positionOf(admin, server);
           await run(script('run.sql'));
-          const events = await rowsBetween(port(), from, await positionOf(admin, server), own);
+          const events = await rowsBetween(port(), from, await positionOf(admin, server), own, server);
           const streamed = decodeAll(events, tables, options).map((change) => {
             const schema = (tables.get(change.table) as { schema: TableSchema }).schema;
             return delivered(schema, change.op, change.before, change.after);

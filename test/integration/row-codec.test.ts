@@ -50,7 +50,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
     const written = async (run: () => Promise<unknown>): Promise<RawRows[]> => {
       const from = await positionOf(admin, server);
       await run();
-      return await rowsBetween(port(), from, await positionOf(admin, server), database);
+      return await rowsBetween(port(), from, await positionOf(admin, server), database, server);
     };
     const read = (k: Known, o = options): Promise<Row[]> =>
       snapshotRows(port(), `${database}.\`${k.table.id.table}\``, compileSnapshotReader(k.table, k.schema, o), 'ORDER BY id');

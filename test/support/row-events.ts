@@ -61,7 +61,13 @@ export interface RawRows {
 }
 
 /** The rows events of one database between two positions; waits for `to` to be reached. */
-export async function rowsBetween(port: number, from: Position, to: Position, database: string): Promise<RawRows[]> {
+export async function rowsBetween(
+  port: number,
+  from: Position,
+  to: Position,
+  database: string,
+  server: Server = 'mysql',
+): Promise<RawRows[]> {
   const events: RawRows[] = [];
   const maps = new Map<number, { body: Buffer; map: TableMap }>();
   let file = from.file;
@@ -83,7 +89,7 @@ export async function rowsBetween(port: number, from: Position, to: Position, da
       const body = Buffer.from(buffer.subarray(start + 19, end));
       if (type === 4) file = body.subarray(8).toString();
       if (type === 19) {
-        const map = parseTableMap(body, 0, body.length);
+        const map = parseTableMap(body, 0, body.length, server);
         maps.set(map.tableId, { body, map });
       } else if ((type >= 23 && type <= 25) || (type >= 30 && type <= 32) || type === 39 || (type >= 166 && type <= 171)) {
         const known = maps.get(rowsEventTableId(body, 0));

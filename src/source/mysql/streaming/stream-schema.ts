@@ -106,7 +106,7 @@ export class DatabaseStreamSchema implements StreamSchema {
     // What is not captured is not parsed beyond its name.
     const id = tableMapId(buffer, start + HEADER_BYTES);
     if (!this.filter.includes(id)) return null;
-    const map = parseTableMap(buffer, start + HEADER_BYTES, end);
+    const map = parseTableMap(buffer, start + HEADER_BYTES, end, this.options.connector);
     const table = this.definitions.tables.get(id);
     return table === null ? this.#ask(map, id) : this.#compile(map, table);
   }

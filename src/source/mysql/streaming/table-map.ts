@@ -60,7 +60,9 @@ const isNumeric = (t: number): boolean =>
   t === TYPE.FLOAT ||
   t === TYPE.DOUBLE ||
   t === TYPE.YEAR;
-const isCharacter = (t: number): boolean =>
+/** What the charset fields count. MariaDB counts geometry too, as a binary BLOB; MySQL does not. */
+const isCharacter = (t: number, connector: Connector): boolean =>
+  (t === TYPE.GEOMETRY && connector === 'mariadb') ||
   t === TYPE.STRING ||
   t === TYPE.VAR_STRING ||
   t === TYPE.VARCHAR ||
@@ -69,6 +71,8 @@ const isCharacter = (t: number): boolean =>
   t === TYPE.VARCHAR_COMPRESSED ||
   t === TYPE.VECTOR;
 const isEnumOrSet = (t: number): boolean => t === TYPE.ENUM || t === TYPE.SET;
+
+type Connector = 'mysql' | 'mariadb';
 
 class Reader {
   readonly buf: Buffer;
@@ -108,16 +112,16 @@ export function rowsEventTableId(buf: Buffer, start: number): number {
  * Parses the body of a TABLE_MAP event: `buf[start, end)`, after the 19-byte header, without checksum.
  * Throws CDC_ROW_DECODE (fatal) when it does not end where it says.
  */
-export function parseTableMap(buf: Buffer, start: number, end: number): TableMap {
+export function parseTableMap(buf: Buffer, start: number, end: number, connector: Connector = 'mysql'): TableMap {
   try {
-    return parse(buf, start, end);
+    return parse(buf, start, end, connector);
   } catch (cause) {
     if (cause instanceof CdcError) throw cause;
     throw new CdcError('CDC_ROW_DECODE', 'fatal', 'a TABLE_MAP event is malformed', { cause });
   }
 }
 
-function parse(buf: Buffer, start: number, end: number): TableMap {
+function parse(buf: Buffer, start: number, end: number, connector: Connector): TableMap {
   const r = new Reader(buf, start + 8);
   const database = r.text(r.byte());
   r.pos++;
@@ -139,7 +143,7 @@ function parse(buf: Buffer, start: number, end: number): TableMap {
     const fieldEnd = r.pos + length;
     if (fieldEnd > end) throw malformed(database, table, `optional metadata ${kind} runs past the event`);
     if (kind === COLUMN_NAME) named = true;
-    readOptional(r, kind, fieldEnd, columns, primaryKey);
+    readOptional(r, kind, fieldEnd, columns, primaryKey, connector);
     if (r.pos !== fieldEnd) throw malformed(database, table, `optional metadata ${kind} has another length than announced`);
   }
   for (const column of columns) {
@@ -220,7 +224,14 @@ function readColumn(r: Reader, code: number): Draft {
   };
 }
 
-function readOptional(r: Reader, kind: number, end: number, columns: Draft[], primaryKey: { column: number; prefix: number }[]): void {
+function readOptional(
+  r: Reader,
+  kind: number,
+  end: number,
+  columns: Draft[],
+  primaryKey: { column: number; prefix: number }[],
+  connector: Connector,
+): void {
   switch (kind) {
     case SIGNEDNESS:
       eachBit(
@@ -233,7 +244,7 @@ function readOptional(r: Reader, kind: number, end: number, columns: Draft[], pr
       return;
     case DEFAULT_CHARSET:
     case ENUM_AND_SET_DEFAULT_CHARSET: {
-      const subset = columns.filter((c) => (kind === DEFAULT_CHARSET ? isCharacter(c.type) : isEnumOrSet(c.type)));
+      const subset = columns.filter((c) => (kind === DEFAULT_CHARSET ? isCharacter(c.type, connector) : isEnumOrSet(c.type)));
       const collation = r.count();
       for (const column of subset) column.collation = collation;
       while (r.pos < end) {
@@ -245,7 +256,7 @@ function readOptional(r: Reader, kind: number, end: number, columns: Draft[], pr
     }
     case COLUMN_CHARSET:
     case ENUM_AND_SET_COLUMN_CHARSET:
-      for (const column of columns.filter((c) => (kind === COLUMN_CHARSET ? isCharacter(c.type) : isEnumOrSet(c.type)))) {
+      for (const column of columns.filter((c) => (kind === COLUMN_CHARSET ? isCharacter(c.type, connector) : isEnumOrSet(c.type)))) {
         if (r.pos < end) column.collation = r.count();
       }
       return;

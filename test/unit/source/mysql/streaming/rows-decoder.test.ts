@@ -182,3 +182,27 @@ test('a table map that does not end where it says is refused', () => {
     (e) => e instanceof CdcError && e.code === 'CDC_ROW_DECODE',
   );
 });
+
+test('in MariaDB a geometry column counts among the columns with a character set', () => {
+  // Of MariaDB 10.11: id INT, c CHAR, l VARCHAR latin1, lt LONGTEXT, bin, vb, bl, g GEOMETRY, u UUID, ip6 INET6, ip4 INET4, vc VARCHAR COMPRESSED.
+  const body = Buffer.from(
+    '0318000000000100096576745f70726f6265000164000c03fe0ffcfe0ffcfffefefe8d13fe0c280004fe042c010204fe10fe10fe04b104fe0f' +
+      '01010002093f002d0108022d0a2d07010004230269640163016c026c740362696e02766202626c016701750369703603697034027663080100',
+    'hex',
+  );
+  const collations = parseTableMap(body, 0, body.length, 'mariadb').columns.map((c) => `${c.name} ${c.collation}`);
+  assert.deepEqual(collations, [
+    'id null',
+    'c 45',
+    'l 8',
+    'lt 45',
+    'bin 63',
+    'vb 63',
+    'bl 63',
+    'g 63',
+    'u 63',
+    'ip6 63',
+    'ip4 63',
+    'vc 45',
+  ]);
+});
