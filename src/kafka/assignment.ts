@@ -1,5 +1,5 @@
 import { CdcError } from '../model/errors.ts';
-import type { SourceOffset, SourcePartition } from '../model/offset.ts';
+import type { Json, SourceOffset, SourcePartition } from '../model/offset.ts';
 import type { Admin } from './client.ts';
 import { kafkaError } from './errors.ts';
 
@@ -16,6 +16,8 @@ export interface Start {
   readonly offset: number;
   /** Oldest offset the topic still has. */
   readonly low: number;
+  /** What was stored with the offset (redelivery.ts). */
+  readonly reached: Json;
 }
 
 export interface StartOptions {
@@ -59,7 +61,8 @@ export async function startOffsets(
           group: group.get(`${topic}/${partition}`) ?? -1,
           reset: options.reset,
         });
-        starts.push({ topic, partition, offset, low });
+        const reached = offset === storedOffset(stored) ? (stored?.['reached'] ?? null) : null;
+        starts.push({ topic, partition, offset, low, reached });
       }
     }
     return starts;

@@ -160,7 +160,9 @@ export class KafkaConsumerTask implements SourceTask {
       const next = lane.merge.released(lane.id);
       if (next === lane.told) continue;
       lane.told = next;
-      offsets.push({ partition: kafkaPartition(lane.topic, lane.partition), offset: { kafka_offset: next } });
+      const reached = lane.redelivery.reached(lane.id);
+      const offset = reached === null ? { kafka_offset: next } : { kafka_offset: next, reached };
+      offsets.push({ partition: kafkaPartition(lane.topic, lane.partition), offset });
     }
     if (offsets.length === 0) return null;
     this.#reader.resume();
@@ -171,7 +173,10 @@ export class KafkaConsumerTask implements SourceTask {
 
   /** The item to deliver, or null. */
   #admit(lane: Lane, item: Incoming): Incoming | null {
-    if (item.kind === 'skip') return null;
+    if (item.kind === 'skip') {
+      lane.redelivery.other(lane.id);
+      return null;
+    }
     if (item.kind === 'row') {
       if (item.position !== null) this.#lastTsUs = item.position.tsUs;
       this.#snapshot = item.snapshot !== null && item.snapshot !== 'incremental' && item.snapshot !== 'last';

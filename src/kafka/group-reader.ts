@@ -1,4 +1,5 @@
 import { CdcError } from '../model/errors.ts';
+import type { Json } from '../model/offset.ts';
 import { type Deferred, deferred } from '../util/deferred.ts';
 import { EventLoopShare } from '../util/event-loop.ts';
 import { kafkaPartition, offsetLost, startOffsets, storedOffset } from './assignment.ts';
@@ -239,15 +240,15 @@ export class GroupReader {
       lane.paused = false;
       consumer.seek({ topic: lane.topic, partition: lane.partition, offset: String(lane.merge.consumed(lane.id)) });
     }
-    for (const { topic, partition, offset, low } of starts) {
-      this.#addLane(topic, partition, offset);
+    for (const { topic, partition, offset, low, reached } of starts) {
+      this.#addLane(topic, partition, offset, reached);
       // One message back: it tells what the partition had reached, and what a null value means in this topic.
       consumer.seek({ topic, partition, offset: String(Math.max(low, offset - 1)) });
     }
     context.logger.info({ group: this.#groupId, partitions: wanted.length, fresh: starts.length }, 'partitions assigned');
   }
 
-  #addLane(topic: string, partition: number, start: number): void {
+  #addLane(topic: string, partition: number, start: number, reached: Json): void {
     const place = !this.#schemaTopics.has(topic) ? 'data' : this.#subscription.wants(topic) ? 'both' : 'schema';
     const source = this.#sourceOf(topic);
     let group = this.merges.get(source);
@@ -256,6 +257,8 @@ export class GroupReader {
       this.merges.set(source, group);
     }
     const id = laneId(topic, partition);
+    group.redelivery.forget(id);
+    group.redelivery.restore(id, reached);
     group.merge.add(id, { schema: place !== 'data', start });
     this.lanes.set(id, { id, topic, partition, ...group, place, paused: false, told: start });
   }

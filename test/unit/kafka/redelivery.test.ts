@@ -78,3 +78,36 @@ test('two statements at one position are both new, each only once', () => {
   assert.equal(r.schema('s', schema(5, 'RENAME b TO c')), 'new');
   assert.equal(r.schema('s', schema(5, 'RENAME a TO b')), 'drop');
 });
+
+test('a task that takes over in the middle of a repetition goes on recognising it', () => {
+  const first = new Redelivery();
+  for (const pos of [10, 20, 30]) first.row('a', row(keyless, pos));
+  assert.equal(first.reached('a'), null, 'the message before the offset tells it');
+  first.schema('s', schema(15, 'TRUNCATE t'));
+  first.schema('s', schema(25, 'TRUNCATE t'));
+  assert.equal(first.row('a', row(keyless, 10)), 'drop');
+  assert.equal(first.schema('s', schema(15, 'TRUNCATE t')), 'drop');
+
+  const second = new Redelivery();
+  second.restore('a', JSON.parse(JSON.stringify(first.reached('a'))));
+  second.restore('s', JSON.parse(JSON.stringify(first.reached('s'))));
+  second.seed('a', positionOf('bin.000001', 10, 0, 1, 10));
+  assert.equal(second.row('a', row(keyless, 20)), 'drop');
+  assert.equal(second.row('a', row(keyless, 30)), 'drop');
+  assert.equal(second.row('a', row(keyless, 40)), 'new');
+  assert.equal(second.schema('s', schema(25, 'TRUNCATE t')), 'drop');
+  assert.equal(second.schema('s', schema(35, 'TRUNCATE t')), 'new');
+});
+
+test('a keyed row from before a schema change is dropped by the next task too', () => {
+  const first = new Redelivery();
+  first.row('a', row(keyed, 10));
+  first.schema('s', schema(15, 'TRUNCATE t'));
+  first.row('a', row(keyed, 20));
+
+  const second = new Redelivery();
+  second.restore('s', JSON.parse(JSON.stringify(first.reached('s'))));
+  second.seed('a', positionOf('bin.000001', 20, 0, 1, 20));
+  assert.equal(second.row('a', row(keyed, 10)), 'drop');
+  assert.equal(second.row('a', row(keyed, 16)), 'again');
+});
