@@ -8,6 +8,7 @@ import type { ChunkEncoder, Converter } from '../spi/converter.ts';
 import type { Counter, Histogram, Logger, MetricGroup } from '../spi/telemetry.ts';
 import { ByteWriter } from '../util/byte-writer.ts';
 import { type Deferred, deferred } from '../util/deferred.ts';
+import { failpoint } from '../util/failpoint.ts';
 import { Accumulator, type OutMessage, type Send } from './accumulator.ts';
 import { type Admin, COMPRESSION, createKafkaClient, type Producer } from './client.ts';
 import { wholeNumber } from './config.ts';
@@ -344,7 +345,9 @@ export class KafkaBatchWriter implements BatchWriter {
   async #send(send: Send): Promise<void> {
     const began = performance.now();
     const topicMessages = Array.from(send.topics, ([topic, messages]) => ({ topic, messages: messages as unknown as { value: Buffer }[] }));
+    failpoint('kafka.produce.before');
     await this.#producer.sendBatch({ acks: -1, compression: this.#compression, topicMessages });
+    failpoint('kafka.produce.after');
     this.#sent.seconds.observe((performance.now() - began) / 1000);
     this.#sent.records.add(send.messages);
     this.#sent.bytes.add(send.bytes);

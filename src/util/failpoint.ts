@@ -1,11 +1,33 @@
+/** Every place there is; what a crash at each leads to is told in docs/adr/0004-exactly-once.md. */
+export const FAILPOINTS = [
+  'snapshot.mid',
+  'snapshot.end',
+  'history.record.before',
+  'history.record.after',
+  'history.compact.before',
+  'history.compact.after',
+  'kafka.produce.before',
+  'kafka.produce.after',
+  'offset.save.before',
+  'offset.save.after',
+  'sink.flush.before',
+  'sink.commit.before',
+  'sink.commit.after',
+  'sink.flush.after',
+  'sink.ddl.before',
+  'sink.ddl.after',
+  'sink.ddl.marked',
+] as const;
+
+export type Failpoint = (typeof FAILPOINTS)[number];
+
 /**
  * Where chaos tests kill the process: `RIVERBEND_FAILPOINT=offset.save.before` dies with SIGKILL at the
- * first hit, `…:3` at the third. Without the variable every call is a no-op. The names in use:
- * `offset.save.before`, `offset.save.after`, `sink.flush.before`, `sink.flush.after`, `snapshot.mid`.
+ * first hit, `…:3` at the third. Without the variable every call is a no-op. The names in use: FAILPOINTS.
  */
-export const failpoint: (name: string) => void = armed(process.env['RIVERBEND_FAILPOINT']);
+export const failpoint: (name: Failpoint) => void = armed(process.env['RIVERBEND_FAILPOINT']);
 
-function armed(spec: string | undefined): (name: string) => void {
+function armed(spec: string | undefined): (name: Failpoint) => void {
   if (spec === undefined || spec === '') return () => {};
   const { name: target, hit } = parseFailpoint(spec);
   let seen = 0;

@@ -5,6 +5,10 @@ import { Random } from './random.ts';
 import { until } from './until.ts';
 
 const TABLES = ['accounts', 'orders', 'items'] as const;
+/** Has no key, and equal rows. */
+const KEYLESS = 'readings';
+/** Its columns come and go. */
+const CHANGING = 'changing';
 const COLUMNS = ['id', 'owner', 'amount', 'note', 'changed_at'] as const;
 
 export interface WorkloadOptions {
@@ -15,14 +19,23 @@ export interface WorkloadOptions {
   readonly changes: number;
   /** Rows per table that the snapshot finds. */
   readonly initialRows: number;
+  /** DDL statements, spread evenly. Default 12. */
+  readonly ddl?: number;
 }
 
-/** Inserts, updates, deletes, key changes and rollbacks in transactions of random size over three tables; survives server restarts. */
+/**
+ * Inserts, updates, deletes, key changes and rollbacks in transactions of random size over three tables and one without key; a fifth
+ * gains, renames and loses columns and is truncated, `ddl` times over the run. Survives server restarts.
+ */
 export class Workload {
   readonly #o: WorkloadOptions;
   readonly #random: Random;
   #done = 0;
   #nextId: number;
+  #nextDdl = 0;
+  #columnsMade = 0;
+  /** Columns of the changing table behind its key; null = to be asked for. */
+  #extra: string[] | null = null;
 
   constructor(options: WorkloadOptions) {
     this.#o = options;
@@ -56,6 +69,15 @@ export class Workload {
         await c.query(`INSERT INTO ${db}.${table} VALUES ${rows.join(',')}`);
       }
     }
+    await c.query(`CREATE TABLE ${db}.${KEYLESS} (sensor INT, reading VARCHAR(20))`);
+    await c.query(`CREATE TABLE ${db}.${CHANGING} (id BIGINT PRIMARY KEY, first_note VARCHAR(60))`);
+    const n = Math.min(2000, this.#o.initialRows);
+    for (let i = 0; i < n; i += 500) {
+      await c.query(
+        `INSERT INTO ${db}.${KEYLESS} VALUES ${Array.from({ length: 500 }, (_, k) => `(${(i + k) % 300}, 'r${k % 7}')`).join(',')}`,
+      );
+      await c.query(`INSERT INTO ${db}.${CHANGING} VALUES ${Array.from({ length: 500 }, (_, k) => `(${i + k + 1}, 'first')`).join(',')}`);
+    }
     await c.end();
   }
 
@@ -66,9 +88,14 @@ export class Workload {
       try {
         c ??= await this.connect();
         await this.#transaction(c);
+        if (this.#done >= this.#nextDdl) {
+          await this.#alter(c);
+          this.#nextDdl += this.#o.changes / (this.#o.ddl ?? 12);
+        }
       } catch (error) {
         c?.destroy();
         c = null;
+        this.#extra = null;
         if (!isConnectionLoss(error)) throw error;
         await until('the source server to come back', 60_000, async () => {
           try {
@@ -87,10 +114,11 @@ export class Workload {
   async #transaction(c: mysql.Connection): Promise<void> {
     const r = this.#random;
     const statements = 1 + r.below(6);
+    const extra = (this.#extra ??= (await this.#columns(c)).filter((name) => name !== 'id'));
     await c.beginTransaction();
     let rows = 0;
     for (let i = 0; i < statements; i++) {
-      const [result] = await c.query(this.#statement());
+      const [result] = await c.query(this.#statement(extra));
       rows += (result as mysql.ResultSetHeader).affectedRows;
     }
     if (r.below(20) === 0) {
@@ -101,7 +129,81 @@ export class Workload {
     this.#done += rows;
   }
 
-  #statement(): string {
+  async #columns(c: mysql.Connection): Promise<string[]> {
+    const [rows] = await c.query(
+      'SELECT column_name AS name FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position',
+      [this.#o.database, CHANGING],
+    );
+    return (rows as { name: string }[]).map((r) => r.name);
+  }
+
+  async #alter(c: mysql.Connection): Promise<void> {
+    const r = this.#random;
+    const table = `${this.#o.database}.${CHANGING}`;
+    this.#extra = (await this.#columns(c)).filter((name) => name !== 'id');
+    const column = this.#extra.length === 0 ? null : r.pick(this.#extra);
+    const fresh = `c${++this.#columnsMade}`;
+    switch (column === null ? 0 : r.below(5)) {
+      case 0:
+        await c.query(`ALTER TABLE ${table} ADD COLUMN ${fresh} VARCHAR(60) NOT NULL DEFAULT 'as added'`);
+        break;
+      case 1:
+        await c.query(`ALTER TABLE ${table} ADD COLUMN ${fresh} VARCHAR(60) NULL FIRST`);
+        break;
+      case 2:
+        await c.query(`ALTER TABLE ${table} RENAME COLUMN ${column} TO ${fresh}`);
+        break;
+      case 3:
+        await c.query(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+        break;
+      default:
+        await c.query(`TRUNCATE TABLE ${table}`);
+    }
+    this.#extra = (await this.#columns(c)).filter((name) => name !== 'id');
+  }
+
+  #keylessStatement(): string {
+    const r = this.#random;
+    const table = `${this.#o.database}.${KEYLESS}`;
+    const where = `sensor = ${r.below(300)}`;
+    switch (r.below(4)) {
+      case 0:
+        return `DELETE FROM ${table} WHERE ${where} LIMIT ${1 + r.below(3)}`;
+      case 1:
+        return `UPDATE ${table} SET reading = 'u${r.below(5)}' WHERE ${where} LIMIT ${1 + r.below(3)}`;
+      default:
+        return `INSERT INTO ${table} VALUES ${Array.from({ length: 1 + r.below(20) }, () => `(${r.below(300)}, 'r${r.below(7)}')`).join(',')}`;
+    }
+  }
+
+  #changingStatement(extra: readonly string[]): string {
+    const r = this.#random;
+    const table = `${this.#o.database}.${CHANGING}`;
+    const some = 1 + r.below(Math.max(1, this.#nextId));
+    if (r.below(4) === 0) return `DELETE FROM ${table} WHERE id BETWEEN ${some} AND ${some + 20}`;
+    if (r.below(3) === 0 && extra.length > 0)
+      return `UPDATE ${table} SET ${r.pick(extra)} = 'changed ${r.below(1000)}' WHERE id BETWEEN ${some} AND ${some + 500}`;
+    const rows = Array.from(
+      { length: 1 + r.below(10) },
+      () => `(${[++this.#nextId, ...extra.map((e) => `'${e} ${r.below(100)}'`)].join(', ')})`,
+    );
+    return `INSERT INTO ${table} (${['id', ...extra].join(', ')}) VALUES ${rows.join(', ')}`;
+  }
+
+  #statement(extra: readonly string[]): string {
+    switch (this.#random.below(12)) {
+      case 0:
+      case 1:
+        return this.#keylessStatement();
+      case 2:
+      case 3:
+        return this.#changingStatement(extra);
+      default:
+        return this.#keyedStatement();
+    }
+  }
+
+  #keyedStatement(): string {
     const r = this.#random;
     const table = `${this.#o.database}.${r.pick(TABLES)}`;
     const some = 1 + r.below(Math.max(1, this.#nextId));
@@ -141,10 +243,45 @@ export class Workload {
         });
         out.push(...result.differences);
       }
+      const names = await this.#columns(c);
+      const there = await this.#targetColumns(target);
+      if (there.join() !== names.toSorted().join())
+        out.push(`${CHANGING}: columns ${names.toSorted()} in the source, ${there} in the target`);
+      else {
+        const columns = ['id', ...names.filter((n) => n !== 'id')].map(plainColumn);
+        out.push(...(await compareTable(c, target, { database: this.#o.database, table: CHANGING, keys: ['id'], columns })).differences);
+      }
+      const here = new Map(await this.#keylessHere(c));
+      for (const [row, count] of await this.#keylessThere(target)) {
+        if (here.get(row) !== count) out.push(`${KEYLESS} ${row}: ${here.get(row) ?? 0} times in the source, ${count} in the target`);
+        here.delete(row);
+      }
+      for (const [row, count] of here) out.push(`${KEYLESS} ${row}: ${count} times in the source, not in the target`);
       return out;
     } finally {
       await c.end();
     }
+  }
+
+  async #targetColumns(target: DatabendProbe): Promise<string[]> {
+    const rows = await target.rows(
+      `SELECT name FROM system.columns WHERE database = '${this.#o.database}' AND table = '${CHANGING}' ORDER BY name`,
+    );
+    return rows.map((r) => String(r[0]));
+  }
+
+  async #keylessHere(c: mysql.Connection): Promise<[string, number][]> {
+    const [rows] = await c.query(
+      `SELECT CONCAT(sensor, ' ', reading) AS t, COUNT(*) AS n FROM ${this.#o.database}.${KEYLESS} GROUP BY sensor, reading`,
+    );
+    return (rows as { t: string; n: number }[]).map((r) => [r.t, Number(r.n)]);
+  }
+
+  async #keylessThere(target: DatabendProbe): Promise<[string, number][]> {
+    const rows = await target.rows(
+      `SELECT concat("sensor"::string, ' ', "reading"), count(*)::string FROM "${this.#o.database}"."${KEYLESS}" GROUP BY "sensor", "reading"`,
+    );
+    return rows.map((r) => [String(r[0]), Number(r[1])]);
   }
 
   /** Cheap check used while waiting: counts, key sums and amounts agree. */
@@ -165,7 +302,24 @@ export class Workload {
         }
         if (rows[0]?.[0] !== String(there)) return false;
       }
-      return true;
+      for (const [table, sum] of [
+        [KEYLESS, 'sensor'],
+        [CHANGING, 'id'],
+      ] as const) {
+        const [rows] = (await c.query({
+          sql: `SELECT CONCAT_WS(' ', COUNT(*), COALESCE(SUM(${sum}), 0)) FROM ${this.#o.database}.${table}`,
+          rowsAsArray: true,
+        })) as unknown as [[string][]];
+        try {
+          const text = `concat_ws(' ', count(*)::string, coalesce(sum("${sum}"), 0)::string)`;
+          const there = (await target.rows(`SELECT ${text} FROM "${this.#o.database}"."${table}"`))[0]?.[0];
+          if (rows[0]?.[0] !== String(there)) return false;
+        } catch {
+          return false;
+        }
+      }
+      // The last statement may have been DDL, or an update of rows that were counted already.
+      return (await this.compare(target)).length === 0;
     } finally {
       await c.end();
     }

@@ -5,6 +5,7 @@ import type { Field } from '../../model/schema.ts';
 import type { SchemaOperation } from '../../model/schema-operation.ts';
 import { formatTableId, type TableId, type TableSchema } from '../../model/table-schema.ts';
 import type { Logger } from '../../spi/telemetry.ts';
+import { failpoint } from '../../util/failpoint.ts';
 import { matchColumn } from '../schema-evolution.ts';
 import { loadColumns, tableExists } from './catalog.ts';
 import type { Session } from './client.ts';
@@ -128,8 +129,11 @@ export class DdlApplier {
     let done = false;
     if (mark !== undefined) done = step.happened !== null && (await step.happened(mark.before, now));
     else await this.#mark(key, { state: 'intent', before: now });
+    failpoint('sink.ddl.before');
     if (!done) await step.run(now);
+    failpoint('sink.ddl.after');
     await this.#mark(key, { state: 'done', before: null });
+    failpoint('sink.ddl.marked');
   }
 
   async #mark(key: string, mark: StepMark): Promise<void> {

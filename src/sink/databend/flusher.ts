@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CdcError } from '../../model/errors.ts';
 import type { Logger } from '../../spi/telemetry.ts';
+import { failpoint } from '../../util/failpoint.ts';
 import { type Session, throwIfAborted } from './client.ts';
 import type { Endpoint } from './dsn.ts';
 import { databendError } from './errors.ts';
@@ -128,7 +129,9 @@ export class Flusher {
       });
     await this.#o.offsets.save(session, [...offsets, { kind: 'flush', key: this.#taskKey, value: token }]);
     progress.committing = true;
+    failpoint('sink.commit.before');
     await session.exec('COMMIT', 'flush: commit');
+    failpoint('sink.commit.after');
     return statements;
   }
 

@@ -7,6 +7,7 @@ import type { Table } from '../../../relational/table.ts';
 import { schemaChangeRecord } from '../../../relational/table-change.ts';
 import { anchoredPattern } from '../../../relational/table-filter.ts';
 import type { Logger } from '../../../spi/telemetry.ts';
+import { failpoint } from '../../../util/failpoint.ts';
 import type { ChangeQueue } from '../../change-queue.ts';
 import { formatBinlogOffset } from '../binlog-offset.ts';
 import type { MySqlConfig } from '../config.ts';
@@ -119,6 +120,7 @@ export class Snapshotter {
       if (pendingDefinition !== null) this.#pushDefinition(pendingDefinition, 'last', position, completeOffset);
       else queue.push({ chunks: [], rows: 0, bytes: 0, offset: completeOffset });
     }
+    failpoint('snapshot.end');
     logger.info({ tables: tables.length, rows: rows.total, file: position.file, pos: position.pos }, 'snapshot complete');
     return completeOffset;
   }

@@ -1,6 +1,7 @@
 import type { Row, RowChunk, SnapshotMarker } from '../../../model/chunk.ts';
 import type { SourceOffset } from '../../../model/offset.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
+import { failpoint } from '../../../util/failpoint.ts';
 import type { ChangeQueue } from '../../change-queue.ts';
 import type { MySqlConnection, RowStream } from '../connection.ts';
 import { sourceInfo } from '../source-info.ts';
@@ -94,6 +95,7 @@ export class SnapshotRows {
   }
 
   #flush(): void {
+    failpoint('snapshot.mid');
     if (this.#rows.length > 0) this.#push(this.#schema as TableSchema, this.#rows, 'true', this.#bytes, this.#c.runningOffset);
     this.#rows = [];
     this.#bytes = 0;
