@@ -42,6 +42,7 @@ interface TableSchemaJson {
   readonly key: unknown;
   readonly value: unknown;
   readonly key_ordinals: readonly number[];
+  readonly source_types?: readonly (string | null)[];
 }
 
 type OperationJson = { readonly kind: SchemaOperation['kind']; readonly schema?: number | null; readonly [field: string]: unknown };
@@ -85,6 +86,7 @@ function tableSchemaToJson(table: TableSchema): TableSchemaJson {
     key: table.key === null ? null : schemaToJson(table.key),
     value: schemaToJson(table.value),
     key_ordinals: table.keyOrdinals,
+    ...(table.sourceTypes === undefined ? {} : { source_types: table.sourceTypes }),
   };
 }
 
@@ -142,5 +144,6 @@ function tableSchemaFromJson(json: TableSchemaJson, connector: string): TableSch
     envelope: envelopeSchema(`${json.topic}.Envelope`, value, sourceSchema(connector)),
     shape: 'envelope',
     keyOrdinals: json.key_ordinals,
+    ...(json.source_types === undefined ? {} : { sourceTypes: json.source_types }),
   };
 }

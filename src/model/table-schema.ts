@@ -27,4 +27,9 @@ export interface TableSchema {
   readonly shape: 'envelope' | 'row';
   /** For each field of `key`, its ordinal within a `Row`; empty when the table has no key. */
   readonly keyOrdinals: readonly number[];
+  /**
+   * For each field of `value` the source's type where the field's schema says less than it: `TIME(3)`, `VECTOR(2)`; null elsewhere.
+   * Absent when it is not known (rows read from Kafka). Never part of a message's schema.
+   */
+  readonly sourceTypes?: readonly (string | null)[];
 }

@@ -6,11 +6,16 @@ import { normalType } from './type-mapping.ts';
 export async function loadColumns(session: Session, id: TargetId): Promise<readonly TargetColumn[] | null> {
   const where = `database = ${quoteLiteral(id.database)} AND "table" = ${quoteLiteral(id.table)}`;
   const rows = await session.query(
-    `SELECT name, data_type, is_nullable FROM system.columns WHERE ${where}`,
+    `SELECT name, data_type, is_nullable, comment FROM system.columns WHERE ${where}`,
     `table ${formatTarget(id)}: read its columns`,
   );
   if (rows.length === 0) return null;
-  return rows.map((r) => ({ name: String(r[0]), type: normalType(String(r[1])), nullable: r[2] === 'YES' }));
+  return rows.map((r) => ({
+    name: String(r[0]),
+    type: normalType(String(r[1])),
+    nullable: r[2] === 'YES',
+    comment: r[3] === null || r[3] === '' ? null : String(r[3]),
+  }));
 }
 
 export async function tableExists(session: Session, id: TargetId): Promise<boolean> {

@@ -8,7 +8,7 @@ import { loadExpression, targetType } from './type-mapping.ts';
  * What MySQL stores in the rows a table already has when a column is added: the DEFAULT, or for NOT NULL without one
  * the type's implicit default. As an SQL expression; null = NULL.
  */
-export function fillValue(schema: Schema): string | null {
+export function fillValue(schema: Schema, sourceType: string | null = null): string | null {
   const value =
     schema.defaultValue !== undefined && schema.defaultValue !== null
       ? schema.defaultValue
@@ -16,11 +16,11 @@ export function fillValue(schema: Schema): string | null {
         ? null
         : implicitDefault(schema);
   if (value === null || value === undefined) return null;
-  const plan = compilePlan('', [{ field: { name: '', index: 0, schema }, name: '', key: false }], 'clamp');
+  const plan = compilePlan('', [{ field: { name: '', index: 0, schema }, name: '', key: false, sourceType }], 'clamp');
   const cell = rowText(plan, [value]).slice(1);
   if (cell === '\\N') return null;
   const text = cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell;
-  return loadExpression(targetType(schema).type, quoteLiteral(text));
+  return loadExpression(targetType(schema, sourceType).type, quoteLiteral(text));
 }
 
 function implicitDefault(s: Schema): unknown {

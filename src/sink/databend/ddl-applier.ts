@@ -13,6 +13,7 @@ import { fillValue } from './column-fill.ts';
 import type { DatabendConfig } from './config.ts';
 import {
   addColumn,
+  commentColumn,
   createDatabase,
   dropColumn,
   dropTable,
@@ -24,9 +25,11 @@ import {
   type TargetId,
 } from './dialect.ts';
 import type { OffsetRow, OffsetTable } from './offset-table.ts';
+import { commentFor, sourceTypeOf, wantedColumn } from './source-type.ts';
 import { targetName } from './table-name.ts';
 import { changeColumn, type TargetTables } from './target-tables.ts';
-import { commonType, convertible, targetType } from './type-mapping.ts';
+import { changeTimeDigits } from './time-digits.ts';
+import { commonType, convertible } from './type-mapping.ts';
 
 /** State of a step in the offsets table. `intent` is written before it, with the columns as they were: only so a crash between the DDL and its mark can be told from one before it. */
 interface StepMark {
@@ -299,12 +302,12 @@ export class DdlApplier {
     if (matchColumn(now, field.name) !== undefined) return;
     const only = this.#config['fields.whitelist'];
     if (only.length > 0 && !only.includes(field.name)) return;
-    const { type } = targetType(field.schema);
-    const fill = fillValue(field.schema);
+    const column = wantedColumn(schema, field, false, undefined);
+    const { type } = column;
+    const fill = fillValue(field.schema, sourceTypeOf(schema, field, undefined));
     const name = formatTarget(id);
     const asDefault = fill !== null && type !== 'BINARY' && type !== 'GEOMETRY' && !type.startsWith('VECTOR') && !type.startsWith('ARRAY');
-    const sql = addColumn(id, { name: field.name, type, nullable: true });
-    await this.#session.exec(asDefault ? `${sql} DEFAULT ${fill}` : sql, `column ${name}.${field.name}: add`);
+    await this.#session.exec(addColumn(id, { ...column, nullable: true }, asDefault ? fill : null), `column ${name}.${field.name}: add`);
     if (fill !== null && !asDefault)
       await this.#session.exec(`UPDATE ${name} SET ${quoteIdentifier(field.name)} = ${fill}`, `column ${name}.${field.name}: fill`);
   }
@@ -325,7 +328,8 @@ export class DdlApplier {
     this.#tables.invalidate(id);
     const current = now === null ? undefined : matchColumn(now, field.name);
     if (now === null || current === undefined) return;
-    const wanted = targetType(field.schema).type;
+    const column = wantedColumn(schema, field, false, current);
+    const wanted = column.type;
     const key = schema.keyOrdinals.includes(field.index);
     const nullable = key ? current.nullable : current.nullable || field.schema.optional;
     const type = typeAfterModify(current.type, wanted);
@@ -339,8 +343,16 @@ export class DdlApplier {
           context: { table: formatTarget(id), column: current.name, current: current.type, wanted },
         },
       );
+    const comment = commentFor(current, column);
     if (type !== current.type || nullable !== current.nullable)
-      await changeColumn(this.#session, id, now, { name: current.name, type, nullable });
+      await changeColumn(this.#session, id, now, { name: current.name, type, nullable, comment: comment ?? column.comment ?? null });
+    else if (comment !== null) {
+      const rewrite = changeTimeDigits(current, comment);
+      const name = formatTarget(id);
+      if (rewrite !== null)
+        await this.#session.exec(`UPDATE ${name} SET ${rewrite}`, `column ${name}.${current.name}: write its fractions anew`);
+      await this.#session.exec(commentColumn(id, current.name, comment), `column ${name}.${current.name}: note its source type`);
+    }
   }
 
   async #changeKey(id: TargetId, schema: TableSchema, now: readonly TargetColumn[] | null): Promise<void> {

@@ -25,10 +25,14 @@ export interface TargetColumn {
   readonly name: string;
   readonly type: string;
   readonly nullable: boolean;
+  /** COMMENT; null or absent = none. */
+  readonly comment?: string | null;
 }
 
-function columnText(c: TargetColumn): string {
-  return `${quoteIdentifier(c.name)} ${c.type} ${c.nullable ? 'NULL' : 'NOT NULL'}`;
+function columnText(c: TargetColumn, fill: string | null = null): string {
+  const text = `${quoteIdentifier(c.name)} ${c.type} ${c.nullable ? 'NULL' : 'NOT NULL'}`;
+  const comment = c.comment == null || c.comment === '' ? '' : ` COMMENT ${quoteLiteral(c.comment)}`;
+  return `${text}${fill === null ? '' : ` DEFAULT ${fill}`}${comment}`;
 }
 
 export function createDatabase(name: string): string {
@@ -40,7 +44,7 @@ export function createDatabase(name: string): string {
  * back other values than it was given for DECIMAL beyond 38 digits when a block repeats values.
  */
 export function createTable(id: TargetId, columns: readonly TargetColumn[]): string {
-  return `CREATE TABLE IF NOT EXISTS ${formatTarget(id)} (${columns.map(columnText).join(', ')}) STORAGE_FORMAT = 'parquet'`;
+  return `CREATE TABLE IF NOT EXISTS ${formatTarget(id)} (${columns.map((c) => columnText(c)).join(', ')}) STORAGE_FORMAT = 'parquet'`;
 }
 
 export function dropTable(id: TargetId): string {
@@ -51,9 +55,9 @@ export function renameTable(from: TargetId, to: TargetId): string {
   return `RENAME TABLE ${formatTarget(from)} TO ${formatTarget(to)}`;
 }
 
-/** One column per statement: Databend takes no list. */
-export function addColumn(id: TargetId, column: TargetColumn): string {
-  return `ALTER TABLE ${formatTarget(id)} ADD COLUMN ${columnText(column)}`;
+/** One column per statement: Databend takes no list. `fill`: an expression, the DEFAULT. */
+export function addColumn(id: TargetId, column: TargetColumn, fill: string | null = null): string {
+  return `ALTER TABLE ${formatTarget(id)} ADD COLUMN ${columnText(column, fill)}`;
 }
 
 export function dropColumn(id: TargetId, name: string): string {
@@ -64,7 +68,11 @@ export function renameColumn(id: TargetId, from: string, to: string): string {
   return `ALTER TABLE ${formatTarget(id)} RENAME COLUMN ${quoteIdentifier(from)} TO ${quoteIdentifier(to)}`;
 }
 
-/** Rewrites the table; type and nullability must both be stated. */
+export function commentColumn(id: TargetId, name: string, comment: string): string {
+  return `ALTER TABLE ${formatTarget(id)} MODIFY COLUMN ${quoteIdentifier(name)} COMMENT ${quoteLiteral(comment)}`;
+}
+
+/** Rewrites the table; type, nullability and comment must all be stated. */
 export function modifyColumn(id: TargetId, column: TargetColumn): string {
   return `ALTER TABLE ${formatTarget(id)} MODIFY COLUMN ${columnText(column)}`;
 }

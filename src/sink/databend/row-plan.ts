@@ -36,17 +36,17 @@ export interface RowPlan {
   readonly policy: RangePolicy;
 }
 
-/** `targetNames[i]` is what the target calls field i; fields not in `fields` are not written. */
+/** `name` is what the target calls the field, `sourceType` as in TableSchema.sourceTypes; fields not in `fields` are not written. */
 export function compilePlan(
   table: string,
-  fields: readonly { readonly field: Field; readonly name: string; readonly key: boolean }[],
+  fields: readonly { readonly field: Field; readonly name: string; readonly key: boolean; readonly sourceType?: string | null }[],
   policy: RangePolicy,
 ): RowPlan {
   return {
     table,
     policy,
-    columns: fields.map(({ field, name, key }, i) => {
-      const t: TargetType = targetType(field.schema);
+    columns: fields.map(({ field, name, key, sourceType = null }, i) => {
+      const t: TargetType = targetType(field.schema, sourceType);
       return {
         ordinal: field.index,
         name,

@@ -7,11 +7,21 @@ import { TableBuffer } from '../table-buffer.ts';
 import { isEmpty, loadColumns } from './catalog.ts';
 import type { Session } from './client.ts';
 import type { DatabendConfig } from './config.ts';
-import { addColumn, createDatabase, createTable, formatTarget, modifyColumn, type TargetColumn, type TargetId } from './dialect.ts';
+import {
+  addColumn,
+  commentColumn,
+  createDatabase,
+  createTable,
+  formatTarget,
+  modifyColumn,
+  type TargetColumn,
+  type TargetId,
+} from './dialect.ts';
 import type { OffsetRow, OffsetTable } from './offset-table.ts';
 import { compilePlan, type RowPlan } from './row-plan.ts';
+import { commentFor, sourceTypeOf, wantedColumn } from './source-type.ts';
 import { targetName } from './table-name.ts';
-import { commonType, targetType, tryExpression } from './type-mapping.ts';
+import { commonType, tryExpression } from './type-mapping.ts';
 
 /** Whose rows a target table holds; kept in the offsets table (kind `table`), so that it outlives the process. */
 export interface Origin {
@@ -145,7 +155,7 @@ export class TargetTables {
 
   /** The columns are those of the version, or can become so without loss; none is left over. */
   fits(schema: TableSchema, columns: readonly TargetColumn[]): boolean {
-    const wanted = this.#wanted(schema);
+    const wanted = this.#wanted(schema, columns);
     return (
       diffColumns(columns, wanted, commonType).conflicts.length === 0 && columns.every((c) => matchColumn(wanted, c.name) !== undefined)
     );
@@ -207,9 +217,9 @@ export class TargetTables {
     const id = this.nameOf(schema);
     const name = formatTarget(id);
     const fields = this.#fields(schema);
-    const wanted = this.#wanted(schema);
     let t = this.#byName.get(name);
     let columns = t?.columns ?? (await loadColumns(this.#session, id));
+    const wanted = this.#wanted(schema, columns ?? []);
     let created = false;
     if (columns === null) {
       if (!this.#config['auto.create'])
@@ -219,6 +229,10 @@ export class TargetTables {
         });
       if (!this.#databases.has(id.database)) await this.#session.exec(createDatabase(id.database), `database ${id.database}: create`);
       this.#databases.add(id.database);
+      // Known as ours before it exists: a crash right behind must not leave a table that nobody made.
+      await this.#noteOrigin(id, schema.id, server, true);
+      await this.#offsets.save(this.#session, this.unsaved());
+      this.saved();
       await this.#session.exec(createTable(id, wanted), `table ${name}: create`);
       created = true;
       columns = await loadColumns(this.#session, id);
@@ -248,7 +262,7 @@ export class TargetTables {
       name,
       fields.flatMap(({ field, key }) => {
         const column = matchColumn(known, field.name);
-        return column === undefined ? [] : [{ field, key, name: column.name }];
+        return column === undefined ? [] : [{ field, key, name: column.name, sourceType: sourceTypeOf(schema, field, column) }];
       }),
       this.#config['value.range.policy'],
     );
@@ -291,12 +305,8 @@ export class TargetTables {
     });
   }
 
-  #wanted(schema: TableSchema): readonly TargetColumn[] {
-    return this.#fields(schema).map(({ field, key }) => ({
-      name: field.name,
-      type: targetType(field.schema).type,
-      nullable: !key || field.schema.optional,
-    }));
+  #wanted(schema: TableSchema, columns: readonly TargetColumn[]): readonly TargetColumn[] {
+    return this.#fields(schema).map(({ field, key }) => wantedColumn(schema, field, key, matchColumn(columns, field.name)));
   }
 
   #fields(schema: TableSchema): readonly { readonly field: Field; readonly key: boolean }[] {
@@ -321,7 +331,15 @@ export class TargetTables {
           context: { table: name, ...conflict },
         },
       );
-    if (diff.add.length + diff.modify.length === 0) return columns;
+    const comments = columns.flatMap((c): readonly TargetColumn[] => {
+      const w = wanted.find((x) => matchColumn(columns, x.name) === c);
+      const comment = w === undefined ? null : commentFor(c, w);
+      return comment === null ? [] : [{ ...c, comment }];
+    });
+    if (this.#config['auto.evolve'])
+      for (const c of comments)
+        await this.#session.exec(commentColumn(id, c.name, c.comment ?? ''), `column ${name}.${c.name}: note its source type`);
+    if (diff.add.length + diff.modify.length === 0) return comments.length === 0 ? columns : loadColumns(this.#session, id);
     if (!this.#config['auto.evolve']) {
       const what = [...diff.add, ...diff.modify].map((c) => `${c.name} ${c.type}`).join(', ');
       throw new CdcError('CDC_SCHEMA_EVOLUTION', 'environment', `table ${name} lacks: ${what}`, {
@@ -364,7 +382,8 @@ export async function changeColumn(session: Session, id: TargetId, columns: read
         },
       );
   }
-  await session.exec(modifyColumn(id, c), `column ${name}.${c.name}: change to ${c.type}`);
+  const comment = c.comment ?? old?.comment ?? null;
+  await session.exec(modifyColumn(id, { ...c, comment }), `column ${name}.${c.name}: change to ${c.type}`);
 }
 
 /** Whether rows of both versions can wait in one buffer. */
@@ -376,7 +395,8 @@ function sameLayout(a: TableSchema, b: TableSchema): boolean {
     a.keyOrdinals.every((k, i) => k === b.keyOrdinals[i]) &&
     fields.every((f, i) => {
       const g = b.value.fields[i] as Field;
-      return f.name === g.name && equalSchemas(f.schema, g.schema);
+      const sameSource = (a.sourceTypes?.[i] ?? null) === (b.sourceTypes?.[i] ?? null);
+      return sameSource && f.name === g.name && equalSchemas(f.schema, g.schema);
     })
   );
 }

@@ -33,12 +33,21 @@ export interface TargetType {
 
 const of = (type: string, cell: CellKind, digits: number | null = null): TargetType => ({ type, cell, digits });
 
-/** The Databend column for a Connect schema: the type table of the contract. */
-export function targetType(schema: Schema): TargetType {
-  return semantic(schema) ?? plain(schema);
+/** The Databend column for a Connect schema: the type table of the contract. `sourceType` as in TableSchema.sourceTypes. */
+export function targetType(schema: Schema, sourceType: string | null = null): TargetType {
+  return semantic(schema, sourceType) ?? plain(schema);
 }
 
-function semantic(s: Schema): TargetType | null {
+/** What a column's COMMENT may say of its source type: the sink writes it there, so that it is known without the source's schema. */
+export function isSourceType(text: string): boolean {
+  return /^(TIME\([0-6]\)|VECTOR\([1-9]\d*\))$/.test(text);
+}
+
+function numberIn(sourceType: string | null, name: 'TIME' | 'VECTOR'): number | null {
+  return sourceType?.startsWith(`${name}(`) === true && isSourceType(sourceType) ? Number(sourceType.slice(name.length + 1, -1)) : null;
+}
+
+function semantic(s: Schema, sourceType: string | null): TargetType | null {
   switch (s.name) {
     case names.DECIMAL:
       return of(decimalType(s), CELL.TEXT);
@@ -59,13 +68,13 @@ function semantic(s: Schema): TargetType | null {
       return of('TIMESTAMP', CELL.ISO_TIMESTAMP);
     case names.TIME:
     case names.CONNECT_TIME:
-      return of('VARCHAR', CELL.TIME_MILLIS, digitsOf(s));
+      return of('VARCHAR', CELL.TIME_MILLIS, digitsOf(s, sourceType));
     case names.MICRO_TIME:
-      return of('VARCHAR', CELL.TIME_MICROS, digitsOf(s));
+      return of('VARCHAR', CELL.TIME_MICROS, digitsOf(s, sourceType));
     case names.NANO_TIME:
-      return of('VARCHAR', CELL.TIME_NANOS, digitsOf(s));
+      return of('VARCHAR', CELL.TIME_NANOS, digitsOf(s, sourceType));
     case names.ISO_TIME:
-      return of('VARCHAR', CELL.ISO_TIME, digitsOf(s));
+      return of('VARCHAR', CELL.ISO_TIME, digitsOf(s, sourceType));
     case names.JSON_TYPE:
       return of('VARIANT', CELL.TEXT);
     case names.BITS:
@@ -75,7 +84,8 @@ function semantic(s: Schema): TargetType | null {
     case names.POINT:
       return of('GEOMETRY', CELL.POINT);
     case names.FLOAT_VECTOR: {
-      const n = Number(s.parameters?.['dimension'] ?? s.parameters?.['__debezium.source.column.length'] ?? Number.NaN);
+      const parameter = s.parameters?.['dimension'] ?? s.parameters?.['__debezium.source.column.length'];
+      const n = numberIn(sourceType, 'VECTOR') ?? Number(parameter ?? Number.NaN);
       return of(Number.isInteger(n) && n > 0 ? `VECTOR(${n})` : 'ARRAY(FLOAT)', CELL.JSON);
     }
     default:
@@ -120,7 +130,9 @@ function decimalType(s: Schema): string {
   return `DECIMAL(${Math.max(precision, 1)}, ${scale})`;
 }
 
-function digitsOf(s: Schema): number | null {
+function digitsOf(s: Schema, sourceType: string | null): number | null {
+  const told = numberIn(sourceType, 'TIME');
+  if (told !== null) return told;
   const text = s.parameters?.['__debezium.source.column.length'];
   const n = text === undefined ? Number.NaN : Number(text);
   return Number.isInteger(n) && n >= 0 && n <= 6 ? n : null;

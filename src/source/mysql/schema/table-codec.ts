@@ -49,6 +49,7 @@ export function compileTable(table: Table, options: CodecOptions): TableSchema {
     envelope: envelopeSchema(adjust(`${topic}.Envelope`), value, sourceOf(options.connector)),
     shape: 'envelope',
     keyOrdinals,
+    sourceTypes: codecs.map(sourceType),
   };
   codecsOf.set(schema, codecs);
   return schema;
@@ -59,6 +60,12 @@ export function fieldCodecs(schema: TableSchema): readonly FieldCodec[] {
   const codecs = codecsOf.get(schema);
   if (codecs !== undefined) return codecs;
   throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `table ${formatTableId(schema.id)}: the schema was not made by compileTable`);
+}
+
+/** What `TableSchema.sourceTypes` says of a column. A VECTOR without a number has 2048. */
+function sourceType({ column, type }: FieldCodec): string | null {
+  if (type.kind === 'time') return `TIME(${type.fraction})`;
+  return type.kind === 'vector' ? `VECTOR(${column.length ?? 2048})` : null;
 }
 
 function fieldCodec(table: Table, column: Column, ordinal: number, options: CodecOptions): FieldCodec {
