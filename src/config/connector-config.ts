@@ -76,8 +76,7 @@ export const connectorConfig = defineConfig<ConnectorKeys>(
       default: [],
       importance: 'low',
       group: 'Transforms',
-      doc: 'Names of single message transforms.',
-      refused: NOT_YET,
+      doc: 'Names of single message transforms, in the order they run.',
     },
     predicates: {
       type: 'list',
@@ -85,7 +84,6 @@ export const connectorConfig = defineConfig<ConnectorKeys>(
       importance: 'low',
       group: 'Transforms',
       doc: 'Names of predicates for transforms.',
-      refused: NOT_YET,
     },
     'errors.max.retries': {
       type: 'int',

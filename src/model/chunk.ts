@@ -88,6 +88,10 @@ export interface SourceRecord {
   readonly key: unknown;
   readonly valueSchema: Schema | null;
   readonly value: unknown;
+  /** All headers of its message; absent = those of the batch. */
+  readonly headers?: readonly Header[];
+  /** Timestamp of its message, milliseconds since the epoch; absent or null = when it is produced. */
+  readonly timestamp?: number | null;
 }
 
 export interface RecordChunk {

@@ -6,6 +6,7 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_ABORTED: 'riverbend was asked to stop. Never an error.',
   CDC_AVRO_SCHEMA:
     'A schema cannot be written as Avro: a name Avro does not allow, or one name for two different schemas. Set schema.name.adjustment.mode and field.name.adjustment.mode to avro.',
+  CDC_CHECK_TIMEOUT: 'A system did not answer the checks in time. Check its address and the network between.',
   CDC_COMMAND_INVALID: 'The command line is not understood. `riverbend help` shows the commands.',
   CDC_CONFIG_FILE: 'A configuration file is missing or is not the properties, YAML or JSON it should be. The message names the line.',
   CDC_CONFIG_INVALID: 'The configuration has errors; every one is listed with its key. Correct them and start again.',
@@ -96,6 +97,8 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_ROW_SCHEMA_MISMATCH:
     'A rows event does not fit the table definition known at its position, so its values cannot be told apart. Set `binlog_row_metadata=FULL` and take a new snapshot (`snapshot.mode=recovery` rebuilds the schema history).',
   CDC_SHUTDOWN_TIMEOUT: 'The tasks did not drain within `shutdown.timeout.ms`. What was not committed is read again at the next start.',
+  CDC_TRANSFORM:
+    'A record does not fit what a transform needs of it. Correct the transform, or exclude such records from it with a predicate.',
   CDC_VALUE_CONVERT:
     'A value cannot be expressed in the type its column is emitted with, for instance an unsigned BIGINT beyond int64. Choose the handling mode the message names, or `event.converting.failure.handling.mode=warn` to emit null instead.',
   CDC_SCHEMA_EVOLUTION: 'The source table changed and schema.evolution (or auto.evolve) does not allow the target to follow.',

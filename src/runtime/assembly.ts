@@ -5,9 +5,11 @@ import type { SinkTask, SourceTask, SourceTaskContext, TaskContext } from '../sp
 import type { Converter } from '../spi/converter.ts';
 import type { OffsetStore } from '../spi/offset-store.ts';
 import { MemoryOffsetStore } from '../storage/memory-offset-store.ts';
+import { transformingWriter } from '../transform/chain.ts';
 import type { ConnectorPlan } from './plan.ts';
 import type { Plugins } from './plugins.ts';
 import { SinkBatchWriter } from './sink-batch-writer.ts';
+import { createChain } from './transform-plan.ts';
 
 /** The three parts of the loop for one task. */
 export interface Assembly {
@@ -38,6 +40,13 @@ export interface AssemblyContext extends TaskContext {
  * | embedded | source | sink | the process's store; a sink that keeps offsets is asked instead |
  */
 export function assemble(plan: ConnectorPlan, taskId: number, context: AssemblyContext): Assembly {
+  const parts = assembleParts(plan, taskId, context);
+  const takesRows = plan.mode !== 'source-to-kafka' && context.sinkTask === undefined && plan.sink?.plugin.takes !== 'messages';
+  const chain = takesRows ? null : createChain(plan.transforms, context.logger);
+  return chain === null ? parts : { ...parts, writer: transformingWriter(parts.writer, chain) };
+}
+
+function assembleParts(plan: ConnectorPlan, taskId: number, context: AssemblyContext): Assembly {
   const { mode } = plan;
   const placeholder = plan.spec.config['unavailable.value.placeholder'];
   const converting = { logger: context.logger, ...(placeholder === undefined ? {} : { unavailablePlaceholder: placeholder }) };

@@ -6,6 +6,7 @@ import { isSecretName, maskConfig } from '../config/secrets.ts';
 import type { ConfigDef, RawConfig } from '../spi/config-def.ts';
 import type { SinkConnector, SourceConnector } from '../spi/connector.ts';
 import { type ConverterPlugin, findPlugin, type Plugins } from './plugins.ts';
+import { type PlannedTransform, planTransforms } from './transform-plan.ts';
 
 export type Mode = 'source-to-kafka' | 'kafka-to-sink' | 'embedded';
 
@@ -25,6 +26,7 @@ export interface ConnectorPlan {
   readonly keys: ConnectorKeys;
   readonly keyConverter: PlannedConverter;
   readonly valueConverter: PlannedConverter;
+  readonly transforms: readonly PlannedTransform[];
   readonly taskConfigs: readonly RawConfig[];
   readonly worker: RawConfig;
   /** The connector's keys, the worker's defaults filled in. */
@@ -80,6 +82,16 @@ export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plug
   const sink = spec.sink === null ? null : planSink(spec.sink.type, spec, run, plugins, findings);
   const keyConverter = planConverter('key', raw, spec, plugins, findings);
   const valueConverter = planConverter('value', raw, spec, plugins, findings);
+  const transforms = planTransforms(raw, spec, run.strict, findings);
+  const taking = plugin?.type === 'sink' ? plugin : sink?.plugin;
+  if (taking !== undefined && taking.takes !== 'messages')
+    for (const t of transforms)
+      if (!t.rowsUnchanged)
+        error(
+          'transforms',
+          `the sink ${taking.names.at(-1)} takes rows, not messages: what the transform "${t.name}" makes of a message would be lost`,
+          'leave the transform out, or use a sink that takes messages',
+        );
   if (spec.sink !== null && (spec.sink.type === 'file' || spec.sink.type === 'log'))
     for (const [part, converter] of [
       ['key', keyConverter],
@@ -117,6 +129,7 @@ export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plug
     keys,
     keyConverter,
     valueConverter,
+    transforms,
     taskConfigs: plugin.taskConfigs(raw, keys['tasks.max']),
     worker: run.worker,
     connector: raw,

@@ -79,7 +79,8 @@ export class MessageLines {
     return this.#headerOf(name, chunk.table.key, key);
   }
 
-  async #record(record: SourceRecord, headers: readonly string[], tail: string): Promise<string> {
+  async #record(record: SourceRecord, batchHeaders: readonly string[], tail: string): Promise<string> {
+    const headers = record.headers === undefined ? batchHeaders : await Promise.all(record.headers.map((h) => this.#header(h)));
     const key = await this.#part(this.#converters.key, record.topic, record.keySchema, record.key);
     const value = await this.#part(this.#converters.value, record.topic, record.valueSchema, record.value);
     return `{"topic":${JSON.stringify(record.topic)},"partition":${JSON.stringify(record.partition)},"key":${key},"value":${value},"headers":[${headers.join(',')}]${tail}`;

@@ -17,14 +17,22 @@ export interface Finding {
   readonly hint: string;
 }
 
+/** The last durable offset of a source partition; null = none. */
+export type CommittedOffset = (partition: SourcePartition) => Promise<SourceOffset | null>;
+
 export interface Plugin<C> {
   readonly type: 'source' | 'sink';
   /** Names accepted in `connector.class`; first the Java class, which is what REST shows. */
   readonly names: readonly string[];
   readonly version: string;
   readonly config: ConfigDef<C>;
-  /** Checks across keys and checks that need a connection. All findings, never the first only; never throws. */
-  probe(config: C, signal: AbortSignal): Promise<readonly Finding[]>;
+  /** Keys without which the systems cannot be asked: when one of them is wrong, `probe` is not called. */
+  readonly probeNeeds?: readonly string[];
+  /**
+   * Checks across keys and checks that need a connection. All findings, never the first only; never throws, changes
+   * nothing. `committed` = the stored offset of a partition, for sources.
+   */
+  probe(config: C, signal: AbortSignal, committed?: CommittedOffset): Promise<readonly Finding[]>;
   taskConfigs(raw: RawConfig, maxTasks: number): readonly RawConfig[];
 }
 
@@ -77,6 +85,10 @@ export interface SinkTaskContext extends TaskContext {
 
 export interface SinkConnector<C = unknown> extends Plugin<C> {
   readonly type: 'sink';
+  /** `messages`: what a transform makes of a record arrives as it is. Absent: rows only; transforms that make anything else are refused. */
+  readonly takes?: 'messages';
+  /** For sinks that keep offsets: what a task's `committedOffset` would answer, without changing anything. */
+  committedOffset?(config: C, connector: string, partition: SourcePartition): Promise<SourceOffset | null>;
   createTask(config: C, context: SinkTaskContext): SinkTask;
 }
 

@@ -20,8 +20,6 @@ const CASES = join(import.meta.dirname, 'cases');
 const NOT_YET: Readonly<Record<string, string>> = {
   'incremental-snapshot': 'ad-hoc incremental snapshots by signal',
   outbox: 'outbox EventRouter',
-  unwrap: 'ExtractNewRecordState',
-  'unwrap-rewrite': 'ExtractNewRecordState',
 };
 
 /** Recordings of Debezium defects: nothing here is to be imitated. What riverbend does instead is tested elsewhere. */

@@ -10,6 +10,7 @@ export interface FileSinkKeys {
 /** The `file` sink: one JSON object a line, for tests and small jobs. */
 export const fileSinkConnector: SinkConnector<FileSinkKeys> = {
   type: 'sink',
+  takes: 'messages',
   names: ['file'],
   version: '1',
   config: defineConfig<FileSinkKeys>({

@@ -1,0 +1,18 @@
+import { extractNewRecordState } from './extract-new-record-state.ts';
+import type { TransformPlugin } from './plugin.ts';
+
+/** Every transform of this build. */
+export const TRANSFORMS: readonly TransformPlugin[] = [extractNewRecordState] as unknown as readonly TransformPlugin[];
+
+const SCRIPTING = 'it runs scripts in a language of the JVM; a Filter with a predicate, or RegexRouter, does without';
+
+/** Transforms that exist and riverbend will not run, with the reason. */
+export const REFUSED: Readonly<Record<string, string>> = {
+  'io.debezium.transforms.Filter': SCRIPTING,
+  'io.debezium.transforms.ContentBasedRouter': SCRIPTING,
+  'io.debezium.transforms.TimezoneConverter': 'it rewrites temporal values zone by zone; convert them where they are read',
+  'io.debezium.transforms.reselect.ReselectColumns':
+    'it queries the source once per row; set binlog_row_image=FULL, then no column is missing',
+  'io.debezium.transforms.tracing.ActivateTracingSpan': 'there is no OpenTelemetry tracer in this process',
+  'io.debezium.transforms.openlineage.OpenLineage': 'there is no OpenLineage client in this process',
+};
