@@ -54,8 +54,11 @@ for (const mode of ['embedded', 'kafka'] as const) {
       running = workload.run(stop.signal);
       running.catch(() => {});
       for (let kill = 0; kill < KILLS; kill++) {
-        // Random moments are the point here: the first kills fall into the snapshot, the later ones into stream and flush.
-        await delay(random.below(kill < 2 ? 1500 : 5000));
+        // Random moments are the point here: the first kills fall into the snapshot, the later ones into stream and flush,
+        // spread over the workload as far as it goes.
+        const from = (CHANGES * (kill - 2)) / KILLS;
+        if (kill > 2) await until('the workload to go on', 120_000, () => workload.done >= from);
+        await delay(random.below(kill < 2 ? 1500 : 4000));
         const victim = kill < 2 ? 'riverbend' : random.pick(victims);
         t.diagnostic(`kill ${kill + 1}: ${victim} after ${workload.done} changes`);
         if (victim === 'riverbend') {
