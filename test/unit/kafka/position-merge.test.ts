@@ -188,3 +188,41 @@ test('barriers come in source order with all rows, whatever becomes visible, is 
     { numRuns: 400 },
   );
 });
+
+test('a schema change is released alone: batches end before and after it', () => {
+  const merge = lanes('a', 'schema');
+  merge.push('schema', [item(5, 0, true)], 1);
+  merge.push('a', [item(3, 0), item(7, 1)], 2);
+  merge.end('a', 2, merge.tick);
+  merge.end('schema', 1, merge.tick);
+  merge.topicsKnown(merge.tick);
+  assert.deepEqual(said(merge.release(10)), [3]);
+  assert.deepEqual(said(merge.release(10)), [5]);
+  assert.deepEqual(said(merge.release(10)), [7]);
+});
+
+test('what an interrupted snapshot produced goes before the start of the next one, whatever its position', () => {
+  const merge = lanes('a', 'b', 'schema');
+  const start: Item = {
+    ...item(5, 0, true),
+    awaits: [
+      { lane: 'a', offset: 2 },
+      { lane: 'b', offset: 1 },
+    ],
+  };
+  merge.push('schema', [start], 1);
+  merge.push('a', [item(5, 0), item(5, 1), item(5, 2)], 3);
+  for (const id of ['a', 'b', 'schema']) merge.end(id, { a: 3, b: 0, schema: 1 }[id] as number, 0);
+  merge.end('schema', 1, merge.tick);
+  merge.topicsKnown(merge.tick);
+  merge.end('b', 1, merge.tick);
+  assert.deepEqual(said(merge.release(10)), [], 'partition b has not been read that far');
+  merge.push('b', [item(9, 0)], 1);
+  merge.end('b', 1, merge.tick);
+  merge.end('schema', 1, merge.tick);
+  merge.topicsKnown(merge.tick);
+  const order: string[] = [];
+  for (let batch = merge.release(10); batch.length > 0; batch = merge.release(10))
+    for (const { lane, item: i } of batch) order.push(`${lane}${i.offset}`);
+  assert.deepEqual(order, ['a0', 'a1', 'b0', 'schema0', 'a2']);
+});

@@ -35,7 +35,7 @@ async function batchOf(messages: readonly ProduceMessage[], compression: number)
     topicData: [{ topic: 't', partitions: [{ partition: 0, messages, firstSequence: 5 }] }],
   };
   const request = require('kafkajs/src/protocol/requests/produce/v3/request') as (a: unknown) => { encode(): Promise<{ buffer: Buffer }> };
-  const body = compression === 0 ? await encodeProduce(args, () => assert.fail()) : (await request(args).encode()).buffer;
+  const body = compression === 0 ? Buffer.concat(await encodeProduce(args, () => assert.fail())) : (await request(args).encode()).buffer;
   // transactional id (2), acks (2), timeout (4), topics (4), name (2+1), partitions (4), partition (4), size (4)
   return body.subarray(27);
 }
