@@ -1,20 +1,21 @@
-import { type ProduceMessage, recordSize } from './produce-request.ts';
-
-export interface OutMessage extends ProduceMessage {
-  readonly partition: number;
-}
+import { type BufferPool, RecordBuilder, type RecordParts, recordBound } from './record-builder.ts';
 
 /** What goes to the brokers as one produce call: at most one record batch per partition. */
 export interface Send {
-  readonly topics: Map<string, OutMessage[]>;
-  readonly sizes: Map<string, number[]>;
+  /** By topic and partition; partitions without messages are absent. */
+  readonly topics: Map<string, (TopicPartition | undefined)[]>;
   messages: number;
   bytes: number;
   /** Called in order when the send is acknowledged. */
   readonly durable: (() => void)[];
 }
 
-const MAX_SEND_BYTES = 8 << 20;
+interface TopicPartition {
+  readonly records: RecordBuilder;
+  size: number;
+}
+
+const MAX_SEND_BYTES = 4 << 20;
 
 /**
  * Collects messages into sends. Messages of one partition stay in order; a send is sealed when a partition's record batch or
@@ -22,12 +23,14 @@ const MAX_SEND_BYTES = 8 << 20;
  */
 export class Accumulator {
   readonly #maxBatchBytes: number;
+  readonly #pool: BufferPool;
   #sealed: Send[] = [];
   #open: Send | null = null;
   #bytes = 0;
 
   /** `maxBatchBytes`: limit of one record batch (`max.request.size`). */
-  constructor(maxBatchBytes: number) {
+  constructor(maxBatchBytes: number, pool: BufferPool) {
+    this.#pool = pool;
     this.#maxBatchBytes = maxBatchBytes;
   }
 
@@ -40,25 +43,35 @@ export class Accumulator {
     return this.#open === null && this.#sealed.length === 0;
   }
 
-  /** Adds one message; false when it alone is larger than a record batch may be. */
-  add(topic: string, message: OutMessage): boolean {
-    const size = recordSize(message);
+  /** Adds one message; false when it alone is larger than a record batch may be. What `parts` points to is copied. Without a time it bears that of its batch's beginning. */
+  add(topic: string, partition: number, parts: RecordParts, timestampMs: number | null = null): boolean {
+    const size = recordBound(parts.keyLength, parts.valueLength, parts.headers.length);
     if (size > this.#maxBatchBytes) return false;
     let send = (this.#open ??= newSend());
-    let sizes = sizesOf(send, topic);
-    if ((sizes[message.partition] ?? 0) + size > this.#maxBatchBytes || send.bytes + size > MAX_SEND_BYTES) {
+    let batch = send.topics.get(topic)?.[partition];
+    if ((batch?.size ?? 0) + size > this.#maxBatchBytes || send.bytes + size > MAX_SEND_BYTES) {
       this.seal();
       send = this.#open = newSend();
-      sizes = sizesOf(send, topic);
+      batch = undefined;
     }
-    sizes[message.partition] = (sizes[message.partition] ?? 0) + size;
-    const list = send.topics.get(topic);
-    if (list === undefined) send.topics.set(topic, [message]);
-    else list.push(message);
+    batch ??= this.#begin(send, topic, partition);
+    batch.records.append(parts, timestampMs ?? batch.records.firstMs);
+    batch.size += size;
     send.messages++;
     send.bytes += size;
     this.#bytes += size;
     return true;
+  }
+
+  #begin(send: Send, topic: string, partition: number): TopicPartition {
+    let list = send.topics.get(topic);
+    if (list === undefined) {
+      list = [];
+      send.topics.set(topic, list);
+    }
+    const batch = { records: new RecordBuilder(partition, this.#pool, Date.now()), size: 0 };
+    list[partition] = batch;
+    return batch;
   }
 
   /** Nothing added later travels with what was added before. */
@@ -82,15 +95,11 @@ export class Accumulator {
   }
 }
 
-function newSend(): Send {
-  return { topics: new Map(), sizes: new Map(), messages: 0, bytes: 0, durable: [] };
+/** The record batches of a send, by topic. */
+export function recordsByTopic(send: Send): { readonly topic: string; readonly messages: readonly RecordBuilder[] }[] {
+  return Array.from(send.topics, ([topic, list]) => ({ topic, messages: list.flatMap((b) => (b === undefined ? [] : [b.records])) }));
 }
 
-function sizesOf(send: Send, topic: string): number[] {
-  let sizes = send.sizes.get(topic);
-  if (sizes === undefined) {
-    sizes = [];
-    send.sizes.set(topic, sizes);
-  }
-  return sizes;
+function newSend(): Send {
+  return { topics: new Map(), messages: 0, bytes: 0, durable: [] };
 }

@@ -6,14 +6,16 @@ import type { BatchWriter } from '../spi/batch-writer.ts';
 import type { RawConfig } from '../spi/config-def.ts';
 import type { ChunkEncoder, Converter } from '../spi/converter.ts';
 import type { Counter, Histogram, Logger, MetricGroup } from '../spi/telemetry.ts';
-import { ByteWriter } from '../util/byte-writer.ts';
+import { IN_RANGE, RangeWriter } from '../util/byte-writer.ts';
 import { type Deferred, deferred } from '../util/deferred.ts';
 import { failpoint } from '../util/failpoint.ts';
-import { Accumulator, type OutMessage, type Send } from './accumulator.ts';
+import { Accumulator, recordsByTopic, type Send } from './accumulator.ts';
 import { type Admin, COMPRESSION, createKafkaClient, type Producer } from './client.ts';
 import { wholeNumber } from './config.ts';
 import { abortedError, kafkaError } from './errors.ts';
 import { partitionOf } from './partitioner.ts';
+import { headerBlock } from './produce-request.ts';
+import { BufferPool, type RecordParts } from './record-builder.ts';
 import { encodeHeader, encodeHeaders, type HeaderFormat, type MessageHeaders, NEW_KEY_HEADER, OLD_KEY_HEADER } from './record-headers.ts';
 import { encodeSchemaOperations, SCHEMA_OPERATIONS_HEADER, type SnapshotStarts } from './schema-change-header.ts';
 import { TopicCreation, Topics } from './topics.ts';
@@ -38,6 +40,11 @@ interface TablePlan {
 }
 
 const NO_HEADERS: MessageHeaders = {};
+const NONE = Buffer.alloc(0);
+/** The largest chunk that needs no buffer of its own; a rows event of the server has 8 KB. */
+const SCRATCH_BYTES = 1 << 20;
+/** Buffers kept for the next batches while none is under way. */
+const POOL_BYTES = 8 << 20;
 
 /**
  * Converts batches and produces them: idempotent, acks=all, one produce call under way, so that the order of each
@@ -56,7 +63,9 @@ export class KafkaBatchWriter implements BatchWriter {
   readonly #admin: Admin;
   readonly #topics: Topics;
   readonly #pending: Accumulator;
-  readonly #out = new ByteWriter();
+  readonly #keys = new RangeWriter(SCRATCH_BYTES);
+  readonly #values = new RangeWriter(SCRATCH_BYTES);
+  readonly #parts: RecordParts = { key: NONE, keyStart: 0, keyLength: -1, value: NONE, valueStart: 0, valueLength: -1, headers: NONE };
   readonly #maxMessageBytes: number;
   readonly #maxBufferedBytes: number;
   readonly #compression: number;
@@ -65,8 +74,8 @@ export class KafkaBatchWriter implements BatchWriter {
   readonly #sent: { readonly records: Counter; readonly bytes: Counter; readonly seconds: Histogram };
   /** Partition for messages without key, per topic; the next batch uses the next one. */
   readonly #sticky = new Map<string, number>();
-  #keys: (Buffer | null)[] = [];
-  #values: (Buffer | null)[] = [];
+  readonly #keyParts: (Buffer | null)[] = [];
+  readonly #valueParts: (Buffer | null)[] = [];
   #bytesUnderWay = 0;
   #sending: Promise<void> | null = null;
   #failure: CdcError | null = null;
@@ -100,7 +109,7 @@ export class KafkaBatchWriter implements BatchWriter {
     this.#admin = kafka.admin();
     const create = options.connector['topic.creation.enable']?.trim().toLowerCase() !== 'false';
     this.#topics = new Topics(this.#admin, new TopicCreation(options.connector), { create, logger: options.logger });
-    this.#pending = new Accumulator(this.#maxMessageBytes);
+    this.#pending = new Accumulator(this.#maxMessageBytes, new BufferPool(POOL_BYTES));
     this.#sent = {
       records: options.metrics.counter('kafka_producer_records_total', 'Messages acknowledged by Kafka'),
       bytes: options.metrics.counter('kafka_producer_bytes_total', 'Bytes of the messages acknowledged by Kafka, before compression'),
@@ -126,7 +135,7 @@ export class KafkaBatchWriter implements BatchWriter {
     for (const chunk of batch.chunks) {
       switch (chunk.kind) {
         case 'rows':
-          await this.#writeRows(chunk, headers);
+          this.#writeRows(chunk, this.#plans.get(chunk.table) ?? (await this.#plan(chunk.table)), headers);
           break;
         case 'record':
           await this.#writeRecordChunk(chunk, headers);
@@ -207,29 +216,49 @@ export class KafkaBatchWriter implements BatchWriter {
     return plan;
   }
 
-  /** Hot path: one loop over the rows, one message object per row because kafkajs takes nothing else. */
-  async #writeRows(chunk: RowChunk, batchHeaders: MessageHeaders): Promise<void> {
+  /** Hot path: one loop over the rows; keys and values are encoded into scratch buffers and copied into record batches. */
+  #writeRows(chunk: RowChunk, plan: TablePlan, batchHeaders: MessageHeaders): void {
     const { table } = chunk;
-    const plan = this.#plans.get(table) ?? (await this.#plan(table));
     const barrier = chunk.op === 't';
     if (barrier) this.#pending.seal();
     const keys = this.#keys;
     const values = this.#values;
-    keys.length = 0;
-    values.length = 0;
-    plan.key.encode(chunk, this.#out, keys);
-    plan.value.encode(chunk, this.#out, values);
+    const keyParts = this.#keyParts;
+    const valueParts = this.#valueParts;
+    const parts = this.#parts;
+    keys.clear();
+    values.clear();
+    keyParts.length = 0;
+    valueParts.length = 0;
+    plan.key.encode(chunk, keys, keyParts);
+    plan.value.encode(chunk, values, valueParts);
     const tombstones = chunk.tombstones && chunk.op === 'd';
     const { topic } = table;
     // A row without key that is produced a second time after a crash must meet its first copy, so its position chooses.
     const { snapshot, pos } = chunk.source;
     const keyless = snapshot === null ? pos % plan.partitions : this.#stickyPartition(topic, plan.partitions);
-    for (let i = 0; i < values.length; i++) {
-      const key = keys[i] ?? null;
-      const partition = key === null ? keyless : partitionOf(key, plan.partitions);
-      const headers = chunk.otherKeys === null ? batchHeaders : this.#keyChangeHeaders(chunk, i, batchHeaders);
-      this.#add(topic, { key, value: values[i] ?? null, headers, partition }, table);
-      if (tombstones) this.#add(topic, { key, value: null, headers, partition }, table);
+    parts.headers = headerBlock(batchHeaders);
+    let keyRange = 0;
+    let valueRange = 0;
+    for (let i = 0; i < valueParts.length; i++) {
+      const key = keyParts[i] ?? null;
+      const value = valueParts[i] ?? null;
+      if (key === IN_RANGE) {
+        parts.key = keys.buf;
+        parts.keyStart = keyRange === 0 ? 0 : (keys.ends[keyRange - 1] as number);
+        parts.keyLength = (keys.ends[keyRange++] as number) - parts.keyStart;
+      } else setKey(parts, key);
+      if (value === IN_RANGE) {
+        parts.value = values.buf;
+        parts.valueStart = valueRange === 0 ? 0 : (values.ends[valueRange - 1] as number);
+        parts.valueLength = (values.ends[valueRange++] as number) - parts.valueStart;
+      } else setValue(parts, value);
+      const partition = key === null ? keyless : partitionOf(parts.key, plan.partitions, parts.keyStart, parts.keyLength);
+      if (chunk.otherKeys !== null) parts.headers = headerBlock(this.#keyChangeHeaders(chunk, i, batchHeaders));
+      this.#add(topic, partition, table);
+      if (!tombstones) continue;
+      parts.valueLength = -1;
+      this.#add(topic, partition, table);
     }
     if (barrier) this.#pending.seal();
   }
@@ -289,8 +318,10 @@ export class KafkaBatchWriter implements BatchWriter {
     const own = record.headers === undefined ? batchHeaders : encodeHeaders(this.#options.headerFormat, record.headers);
     const headers = extra === NO_HEADERS ? own : { ...extra, ...own };
     const chosen = key === null ? this.#stickyPartition(topic, partitions) : partitionOf(key, partitions);
-    const message: OutMessage = { key, value, headers, partition: record.partition ?? chosen };
-    this.#add(topic, typeof record.timestamp === 'number' ? { ...message, timestamp: String(record.timestamp) } : message, null);
+    setKey(this.#parts, key);
+    setValue(this.#parts, value);
+    this.#parts.headers = headerBlock(headers);
+    this.#add(topic, record.partition ?? chosen, null, record.timestamp);
   }
 
   #stickyPartition(topic: string, partitions: number): number {
@@ -302,9 +333,10 @@ export class KafkaBatchWriter implements BatchWriter {
     return n % partitions;
   }
 
-  #add(topic: string, message: OutMessage, table: TableSchema | null): void {
-    if (this.#pending.add(topic, message)) return;
-    const bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0);
+  /** Adds what `#parts` says. */
+  #add(topic: string, partition: number, table: TableSchema | null, timestampMs: number | null = null): void {
+    if (this.#pending.add(topic, partition, this.#parts, timestampMs)) return;
+    const bytes = Math.max(0, this.#parts.keyLength) + Math.max(0, this.#parts.valueLength);
     const of = table === null ? '' : `table ${formatTableId(table.id)}: `;
     throw new CdcError(
       'CDC_KAFKA_MESSAGE_TOO_LARGE',
@@ -348,12 +380,27 @@ export class KafkaBatchWriter implements BatchWriter {
 
   async #send(send: Send): Promise<void> {
     const began = performance.now();
-    const topicMessages = Array.from(send.topics, ([topic, messages]) => ({ topic, messages: messages as unknown as { value: Buffer }[] }));
+    const batches = recordsByTopic(send);
+    // kafkajs.ts takes whole record batches for messages.
+    const topicMessages = batches as unknown as { topic: string; messages: { value: null }[] }[];
     failpoint('kafka.produce.before');
     await this.#producer.sendBatch({ acks: -1, compression: this.#compression, topicMessages });
     failpoint('kafka.produce.after');
+    for (const { messages } of batches) for (const records of messages) records.release();
     this.#sent.seconds.observe((performance.now() - began) / 1000);
     this.#sent.records.add(send.messages);
     this.#sent.bytes.add(send.bytes);
   }
+}
+
+function setKey(parts: RecordParts, key: Buffer | null): void {
+  parts.key = key ?? NONE;
+  parts.keyStart = 0;
+  parts.keyLength = key === null ? -1 : key.length;
+}
+
+function setValue(parts: RecordParts, value: Buffer | null): void {
+  parts.value = value ?? NONE;
+  parts.valueStart = 0;
+  parts.valueLength = value === null ? -1 : value.length;
 }

@@ -4,12 +4,13 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { CdcError } from '../model/errors.ts';
 import { type Compress, encodeProduce, type ProduceArguments } from './produce-request.ts';
 import { type FetchDecoder, readBatch } from './record-batch.ts';
+import { RecordBuilder } from './record-builder.ts';
 
 /**
- * The only importer of kafkajs (2.2.4, pinned): loads it, gives it the codecs it lacks, and replaces three of
- * its inner functions that dominate the cost of a message: the record encoder (produce-request.ts), the record
- * decoder (record-batch.ts), and the grouping by partition, which copies a growing array per message and so is
- * quadratic in the batch. An upgrade that moves them fails in test/unit/kafka, not in production.
+ * The only importer of kafkajs (2.2.4, pinned): loads it, gives it the codecs it lacks, and replaces four of
+ * its inner functions that dominate the cost of a message: the record encoder (produce-request.ts), the frame around a
+ * request, the record decoder (record-batch.ts), and the grouping by partition, which here also takes whole record batches
+ * (record-builder.ts) in the place of a partition's messages. An upgrade that moves them fails in test/unit/kafka, not in production.
  */
 export type KafkaJs = typeof import('kafkajs');
 export type {
@@ -25,10 +26,44 @@ export type {
   SASLOptions,
 } from 'kafkajs';
 
-interface EncoderLike {
-  readonly buf: Buffer;
-  readonly buffer: Buffer;
-  size(): number;
+/** A request's body in pieces, joined only once with the frame around it. */
+class RequestBody {
+  readonly parts: readonly Buffer[];
+
+  constructor(parts: readonly Buffer[]) {
+    this.parts = parts;
+  }
+
+  /** What kafkajs asks of its encoders. */
+  get buffer(): Buffer {
+    return Buffer.concat(this.parts);
+  }
+}
+
+interface RequestFrame {
+  readonly correlationId: number;
+  readonly clientId: string | null;
+  readonly request: { readonly apiKey: number; readonly apiVersion: number; encode(): Promise<{ readonly buffer: Buffer }> };
+}
+
+type WholeRequest = (frame: RequestFrame) => Promise<{ readonly buffer: Buffer }>;
+
+/** Requests whose body comes in pieces are copied once; kafkajs copies three times through buffers that double. */
+function wholeRequest(original: WholeRequest): WholeRequest {
+  return async (frame) => {
+    const { apiKey, apiVersion, encode } = frame.request;
+    const body = await encode();
+    if (!(body instanceof RequestBody)) return await original({ ...frame, request: { apiKey, apiVersion, encode: async () => body } });
+    const clientId = frame.clientId === null ? null : Buffer.from(frame.clientId);
+    const head = Buffer.alloc(14);
+    const size = body.parts.reduce((n, p) => n + p.length, 10 + (clientId?.length ?? 0));
+    head.writeInt32BE(size, 0);
+    head.writeInt16BE(apiKey, 4);
+    head.writeInt16BE(apiVersion, 6);
+    head.writeInt32BE(frame.correlationId, 8);
+    head.writeInt16BE(clientId?.length ?? -1, 12);
+    return { buffer: Buffer.concat(clientId === null ? [head, ...body.parts] : [head, clientId, ...body.parts]) };
+  };
 }
 
 interface Codec {
@@ -61,11 +96,9 @@ export function loadKafkaJs(): KafkaJs {
     apiVersion: 3,
     apiName: 'Produce',
     expectResponse: () => args.acks !== 0,
-    encode: async (): Promise<EncoderLike> => {
-      const buffer = await encodeProduce(args, compress);
-      return { buf: buffer, buffer, size: () => buffer.length };
-    },
+    encode: async (): Promise<RequestBody> => new RequestBody(await encodeProduce(args, compress)),
   }));
+  replaceModule('kafkajs/src/protocol/request', wholeRequest(require('kafkajs/src/protocol/request') as WholeRequest));
   replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition);
   const { KafkaJSPartialMessageError } = require('kafkajs/src/errors') as { KafkaJSPartialMessageError: new (message: string) => Error };
   const { lookupCodecByAttributes } = require('kafkajs/src/protocol/message/compression') as {
@@ -95,14 +128,18 @@ function replaceModule(name: string, exports: unknown): void {
   module.exports = exports;
 }
 
-function groupByPartition({ topic, partitionMetadata, messages, partitioner }: PartitionerArguments): Record<number, unknown[]> {
-  const result: Record<number, unknown[]> = {};
+function groupByPartition({ topic, partitionMetadata, messages, partitioner }: PartitionerArguments): Record<number, unknown> {
+  const result: Record<number, unknown[] | RecordBuilder> = {};
   if (partitionMetadata.length === 0) return result;
   for (const message of messages) {
     const partition = partitioner({ topic, partitionMetadata, message });
+    if (message instanceof RecordBuilder) {
+      result[partition] = message;
+      continue;
+    }
     const list = result[partition];
-    if (list === undefined) result[partition] = [message];
-    else list.push(message);
+    if (Array.isArray(list)) list.push(message);
+    else result[partition] = [message];
   }
   return result;
 }

@@ -1,4 +1,5 @@
 import { crc32c } from './crc32c.ts';
+import { BATCH_HEAD_BYTES, BufferPool, RecordBuilder, writeVarint } from './record-builder.ts';
 
 /**
  * The body of a Produce request (versions 3 to 7), written in one pass. kafkajs builds six nested growing
@@ -18,7 +19,8 @@ export interface ProduceMessage {
 
 export interface PartitionData {
   readonly partition: number | string;
-  readonly messages: readonly ProduceMessage[];
+  /** Or the record batch they were written into already. */
+  readonly messages: readonly ProduceMessage[] | RecordBuilder;
   readonly firstSequence: number;
 }
 
@@ -36,23 +38,13 @@ export interface ProduceArguments {
 export type Compress = (type: number, records: Buffer) => Promise<Buffer>;
 
 const RECORD_BATCH_OVERHEAD = 61;
-/** Length, attributes, timestamp delta, offset delta, key length and value length at their longest. */
-const RECORD_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5;
+const NO_POOL = new BufferPool(0);
 const NO_HEADERS = Buffer.from([0]);
 
 const headerBlocks = new WeakMap<object, Buffer>();
 
-/** Bytes one message takes at most in a record batch; what batches are cut by. */
-export function recordSize(message: ProduceMessage): number {
-  return RECORD_OVERHEAD + byteLength(message.key) + byteLength(message.value) + headersOf(message).length;
-}
-
-function byteLength(part: Buffer | string | null | undefined): number {
-  return part === null || part === undefined ? 0 : typeof part === 'string' ? Buffer.byteLength(part) : part.length;
-}
-
-/** The request's body. Compresses with `compress` when a compression type is given. */
-export async function encodeProduce(request: ProduceArguments, compress: Compress): Promise<Buffer> {
+/** The request's body, in pieces to be written one behind the other. Compresses with `compress` when a compression type is given. */
+export async function encodeProduce(request: ProduceArguments, compress: Compress): Promise<readonly Buffer[]> {
   const type = (request.compression ?? 0) & 0x07;
   const parts: Buffer[] = [];
   const head = Buffer.allocUnsafe(2 + Buffer.byteLength(request.transactionalId ?? '') + 10);
@@ -65,9 +57,9 @@ export async function encodeProduce(request: ProduceArguments, compress: Compres
     const name = Buffer.allocUnsafe(6 + Buffer.byteLength(topic));
     name.writeInt32BE(partitions.length, writeNullableString(name, 0, topic));
     parts.push(name);
-    for (const data of partitions) parts.push(...(await encodePartition(request, data, type, compress)));
+    for (const data of partitions) await encodePartition(request, data, type, compress, parts);
   }
-  return Buffer.concat(parts);
+  return parts;
 }
 
 function writeNullableString(out: Buffer, at: number, text: string | null): number {
@@ -82,22 +74,14 @@ async function encodePartition(
   data: PartitionData,
   type: number,
   compress: Compress,
-): Promise<readonly Buffer[]> {
+  parts: Buffer[],
+): Promise<void> {
   const { messages } = data;
-  const times = timestamps(messages);
-  let size = RECORD_BATCH_OVERHEAD + 8;
-  for (let i = 0; i < messages.length; i++) size += recordSize(messages[i] as ProduceMessage);
-  const buf = Buffer.allocUnsafeSlow(size);
+  const records = messages instanceof RecordBuilder ? messages : buildRecords(messages, Number(data.partition));
+  const buf = records.bytes;
+  const packed = type === 0 ? null : await compress(type, buf.subarray(BATCH_HEAD_BYTES));
+  const length = RECORD_BATCH_OVERHEAD + (packed === null ? buf.length - BATCH_HEAD_BYTES : packed.length);
   // partition(4) records-size(4) | firstOffset(8) length(4) epoch(4) magic(1) crc(4) | attributes(2) …
-  const end = writeRecords(buf, 8 + RECORD_BATCH_OVERHEAD, messages, times.first, times.now);
-  let body = buf.subarray(0, end);
-  let packed: Buffer | null = null;
-  let length = end - 8;
-  if (type !== 0) {
-    packed = await compress(type, buf.subarray(8 + RECORD_BATCH_OVERHEAD, end));
-    body = buf.subarray(0, 8 + RECORD_BATCH_OVERHEAD);
-    length = RECORD_BATCH_OVERHEAD + packed.length;
-  }
   buf.writeInt32BE(Number(data.partition), 0);
   buf.writeInt32BE(length, 4);
   buf.writeBigInt64BE(0n, 8);
@@ -106,113 +90,58 @@ async function encodePartition(
   buf.writeInt8(2, 24);
   buf.writeInt16BE(type | (request.transactionalId ? 16 : 0), 29);
   buf.writeInt32BE(messages.length - 1, 31);
-  buf.writeBigInt64BE(BigInt(times.first), 35);
-  buf.writeBigInt64BE(BigInt(times.max), 43);
+  buf.writeBigInt64BE(BigInt(records.firstMs), 35);
+  buf.writeBigInt64BE(BigInt(records.maxMs), 43);
   buf.writeBigInt64BE(BigInt(String(request.producerId ?? -1)), 51);
   buf.writeInt16BE(request.producerEpoch ?? 0, 59);
   buf.writeInt32BE(data.firstSequence ?? 0, 61);
   buf.writeInt32BE(messages.length, 65);
   if (packed === null) {
-    buf.writeUInt32BE(crc32c(body, 29), 25);
-    return [body];
+    buf.writeUInt32BE(crc32c(buf, 29), 25);
+    parts.push(buf);
+    return;
   }
-  const whole = Buffer.concat([body, packed]);
+  const whole = Buffer.concat([buf.subarray(0, BATCH_HEAD_BYTES), packed]);
   whole.writeUInt32BE(crc32c(whole, 29), 25);
-  return [whole];
+  parts.push(whole);
 }
 
-function timestamps(messages: readonly ProduceMessage[]): { readonly now: number; readonly first: number; readonly max: number } {
+function earliest(messages: readonly ProduceMessage[], now: number): number {
+  let first = now;
+  for (const m of messages) if (m.timestamp !== undefined && Number(m.timestamp) < first) first = Number(m.timestamp);
+  return first;
+}
+
+/** Messages as kafkajs' own callers have them, as a record batch. */
+function buildRecords(messages: readonly ProduceMessage[], partition: number): RecordBuilder {
   const now = Date.now();
-  let first = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < messages.length; i++) {
-    const { timestamp } = messages[i] as ProduceMessage;
-    const t = timestamp === undefined ? now : Number(timestamp);
-    if (t < first) first = t;
-    if (t > max) max = t;
-  }
-  return messages.length === 0 ? { now, first: now, max: now } : { now, first, max };
-}
-
-function writeRecords(buf: Buffer, start: number, messages: readonly ProduceMessage[], first: number, now: number): number {
-  let at = start;
+  const builder = new RecordBuilder(partition, NO_POOL, earliest(messages, now));
   for (let i = 0; i < messages.length; i++) {
     const m = messages[i] as ProduceMessage;
     const key = typeof m.key === 'string' ? Buffer.from(m.key) : (m.key ?? null);
     const value = typeof m.value === 'string' ? Buffer.from(m.value) : m.value;
-    const headers = headersOf(m);
-    const delta = (m.timestamp === undefined ? now : Number(m.timestamp)) - first;
-    const keyLength = key === null ? -1 : key.length;
-    const valueLength = value === null ? -1 : value.length;
-    const size =
-      1 +
-      sizeOfVarint(delta) +
-      sizeOfVarint(i) +
-      sizeOfVarint(keyLength) +
-      sizeOfVarint(valueLength) +
-      (key === null ? 0 : keyLength) +
-      (value === null ? 0 : valueLength) +
-      headers.length;
-    at = writeVarint(buf, at, size);
-    buf[at++] = 0;
-    at = writeVarint(buf, at, delta);
-    at = writeVarint(buf, at, i);
-    at = writeVarint(buf, at, keyLength);
-    if (key !== null) {
-      buf.set(key, at);
-      at += keyLength;
-    }
-    at = writeVarint(buf, at, valueLength);
-    if (value !== null) {
-      buf.set(value, at);
-      at += valueLength;
-    }
-    buf.set(headers, at);
-    at += headers.length;
+    builder.append(
+      {
+        key: key ?? NO_HEADERS,
+        keyStart: 0,
+        keyLength: key === null ? -1 : key.length,
+        value: value ?? NO_HEADERS,
+        valueStart: 0,
+        valueLength: value === null ? -1 : value.length,
+        headers: m.headers === undefined ? NO_HEADERS : headerBlock(m.headers),
+      },
+      m.timestamp === undefined ? now : Number(m.timestamp),
+    );
   }
-  return at;
+  return builder;
 }
 
-/** Zig-zag varint of an integer of up to 52 bits; beyond 31 bits by arithmetic, because shifts are 32-bit. */
-function writeVarint(buf: Buffer, at: number, n: number): number {
-  if (n > 0x3fffffff || n < -0x40000000) return writeVarlong(buf, at, n);
-  let z = ((n << 1) ^ (n >> 31)) >>> 0;
-  let i = at;
-  while (z > 0x7f) {
-    buf[i++] = (z & 0x7f) | 0x80;
-    z >>>= 7;
-  }
-  buf[i++] = z;
-  return i;
-}
-
-function writeVarlong(buf: Buffer, at: number, n: number): number {
-  let z = n < 0 ? -2 * n - 1 : 2 * n;
-  let i = at;
-  while (z > 0x7f) {
-    buf[i++] = (z % 128) | 0x80;
-    z = Math.floor(z / 128);
-  }
-  buf[i++] = z;
-  return i;
-}
-
-function sizeOfVarint(n: number): number {
-  let z = n < 0 ? -2 * n - 1 : 2 * n;
-  let bytes = 1;
-  while (z > 0x7f) {
-    bytes++;
-    z = Math.floor(z / 128);
-  }
-  return bytes;
-}
-
-function headersOf(message: ProduceMessage): Buffer {
-  if (message.headers === undefined) return NO_HEADERS;
-  const known = headerBlocks.get(message.headers);
+/** The headers of a record as bytes; encoded once for each object, which must not be changed afterwards. */
+export function headerBlock(headers: NonNullable<ProduceMessage['headers']>): Buffer {
+  const known = headerBlocks.get(headers);
   if (known !== undefined) return known;
-  const block = encodeHeaders(message.headers);
-  headerBlocks.set(message.headers, block);
+  const block = encodeHeaders(headers);
+  headerBlocks.set(headers, block);
   return block;
 }
 

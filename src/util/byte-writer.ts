@@ -37,3 +37,39 @@ export class ByteWriter {
     this.#start = 0;
   }
 }
+
+/** Stands for a value in a `RangeWriter`; never read. */
+export const IN_RANGE: Buffer = Buffer.alloc(0);
+
+/**
+ * A ByteWriter whose cuts make no views: `cut()` answers `IN_RANGE`, and value i lies in `buf` from `ends[i - 1]` (or 0) to
+ * `ends[i]`, until `clear()`. For callers that copy at once: a view costs more than copying a row's 300 bytes.
+ */
+export class RangeWriter extends ByteWriter {
+  readonly ends: number[] = [];
+  readonly #keepBytes: number;
+
+  /** Beyond `keepBytes` the buffer is given back by `clear`. */
+  constructor(keepBytes: number) {
+    super(keepBytes);
+    this.#keepBytes = keepBytes;
+  }
+
+  override reserve(bytes: number): void {
+    if (this.pos + bytes <= this.buf.length) return;
+    const next = Buffer.allocUnsafeSlow(2 * (this.pos + bytes));
+    this.buf.copy(next, 0, 0, this.pos);
+    this.buf = next;
+  }
+
+  override cut(): Buffer {
+    this.ends.push(this.pos);
+    return IN_RANGE;
+  }
+
+  clear(): void {
+    this.pos = 0;
+    this.ends.length = 0;
+    if (this.buf.length > this.#keepBytes) this.buf = Buffer.allocUnsafeSlow(this.#keepBytes);
+  }
+}
