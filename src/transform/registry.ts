@@ -1,8 +1,15 @@
 import { extractNewRecordState } from './extract-new-record-state.ts';
+import { byLogicalTableRouter, toLogicalTopicRouter } from './logical-topic-router.ts';
+import { outboxEventRouter } from './outbox-event-router.ts';
 import type { TransformPlugin } from './plugin.ts';
 
 /** Every transform of this build. */
-export const TRANSFORMS: readonly TransformPlugin[] = [extractNewRecordState] as unknown as readonly TransformPlugin[];
+export const TRANSFORMS: readonly TransformPlugin[] = [
+  extractNewRecordState,
+  byLogicalTableRouter,
+  toLogicalTopicRouter,
+  outboxEventRouter,
+] as unknown as readonly TransformPlugin[];
 
 const SCRIPTING = 'it runs scripts in a language of the JVM; a Filter with a predicate, or RegexRouter, does without';
 

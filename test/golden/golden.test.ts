@@ -19,7 +19,6 @@ const CASES = join(import.meta.dirname, 'cases');
 /** Recordings of features riverbend does not have yet, by name. */
 const NOT_YET: Readonly<Record<string, string>> = {
   'incremental-snapshot': 'ad-hoc incremental snapshots by signal',
-  outbox: 'outbox EventRouter',
 };
 
 /** Recordings of Debezium defects: nothing here is to be imitated. What riverbend does instead is tested elsewhere. */
