@@ -353,7 +353,7 @@ export function binlogSourceSuite(flavour: 'mysql' | 'mariadb', port: () => numb
       return findings.filter((f) => f.severity === 'error').map((f) => `${f.code} ${f.key} ${f.message}`);
     };
     assert.deepEqual(await probe({}), []);
-    assert.match((await probe({ 'database.password': 'wrong' })).join(), /^CDC_MYSQL_PRIVILEGE database\.user/);
+    assert.match((await probe({ 'database.password': 'wrong' })).join(), /^CDC_MYSQL_PRIVILEGE database\.(user|password) /);
     assert.match((await probe({ 'database.port': '1' })).join(), /^CDC_MYSQL_UNREACHABLE database\.hostname/);
     await sql.query("DROP USER IF EXISTS src_weak@'%'; CREATE USER src_weak@'%' IDENTIFIED BY 'w'; GRANT SELECT ON *.* TO src_weak@'%'");
     const missing = (await probe({ 'database.user': 'src_weak', 'database.password': 'w' })).join('\n');
