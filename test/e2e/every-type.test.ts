@@ -25,11 +25,11 @@ function plain(name: string, definition: string, values: readonly string[]): Typ
   return { column: plainColumn(name), definition, values };
 }
 
-/** As floating point numbers, exactly. Databend prints the shortest text of a FLOAT, MySQL six digits: as DOUBLE both are whole. The client's own number parser is not exact. */
+/** As floating point numbers, exactly. Databend prints the shortest text of a FLOAT, MySQL six digits: as DOUBLE both are whole. */
 function double(name: string, definition: string, values: readonly string[]): TypeCase {
   const canonical = (text: string) => (Object.is(Number(text), -0) ? '-0' : String(Number(text)));
   return {
-    column: { name, source: `CAST(CAST(\`${name}\` AS DOUBLE) AS CHAR)`, target: `"${name}"::double::string`, canonical },
+    column: { name, source: `CAST(\`${name}\` AS DOUBLE)`, target: `"${name}"::double::string`, canonical },
     definition,
     values,
   };
@@ -65,8 +65,8 @@ function zeroText(definition: string): string {
 
 function json(name: string, definition: string, values: readonly string[], server: Server): TypeCase {
   const canonical = (text: string) => JSON.stringify(sorted(JSON.parse(text, exactNumber as (key: string, value: unknown) => unknown)));
-  // MariaDB's JSON is text; a VARIANT's string cast leaves out the quotes of a JSON string.
-  const target = server === 'mysql' ? `json_to_string("${name}")` : `"${name}"::string`;
+  // MariaDB's JSON is text; a VARIANT's string cast leaves out the quotes of a JSON string, and makes JSON's null SQL's.
+  const target = server === 'mysql' ? `json_pretty("${name}")` : `"${name}"::string`;
   return { column: { name, source: `CAST(\`${name}\` AS CHAR)`, target, canonical }, definition, values };
 }
 
@@ -366,6 +366,72 @@ for (const server of ['mysql', 'mariadb'] as const) {
       }
     });
   }
+}
+
+/** Runs the pipeline over one table whose DATETIME is beyond Databend's last, and what it does about it. */
+async function beyondTheRange(
+  policy: string,
+  look: (o: { log: () => string; rows: () => Promise<unknown[][]> }) => Promise<void>,
+): Promise<void> {
+  const id = `types_range_${policy}_${process.pid}`;
+  const dir = mkdtempSync(join(tmpdir(), 'riverbend-types-'));
+  const source = await mysql.createConnection({ host: '127.0.0.1', port: mysqlPort(), user: 'root' });
+  const target = await DatabendProbe.open(databendDsn());
+  try {
+    await source.query(`CREATE DATABASE ${id}`);
+    await source.query(`CREATE TABLE ${id}.t (id INT PRIMARY KEY, until_ts DATETIME)`);
+    await source.query(`INSERT INTO ${id}.t VALUES (1, '9999-12-31 23:59:59'), (2, '2024-01-01 00:00:00')`);
+    const pipeline = await Pipeline.create({
+      server: 'mysql',
+      mode: 'embedded',
+      port: mysqlPort(),
+      name: id,
+      databases: id,
+      dir,
+      serverId: 71_000 + Math.floor(Math.random() * 9000),
+      source: { 'errors.max.retries': '0' },
+      ...(policy === 'fail' ? {} : { sink: { 'value.range.policy': policy } }),
+    });
+    const daemon = pipeline.start();
+    try {
+      await look({
+        log: () => daemon.log(),
+        rows: async () =>
+          (await target.count(id, 't')) < 2 ? [] : target.rows(`SELECT "id"::string, "until_ts"::string FROM "${id}"."t" ORDER BY 1`),
+      });
+    } finally {
+      await daemon.stop();
+    }
+  } finally {
+    await source.query(`DROP DATABASE IF EXISTS ${id}`);
+    await source.end();
+    await target.exec(`DROP DATABASE IF EXISTS "${id}"`);
+    await target.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+test('9999-12-31 23:59:59 stops the task and names table and column', { timeout: 60_000 }, async () => {
+  await beyondTheRange('fail', async ({ log, rows }) => {
+    await until('the error', 30_000, () => log().includes('CDC_DATABEND_VALUE_RANGE'));
+    assert.match(log(), /column [^\n]*types_range_fail_\d+[^\n]*\bt\b[^\n]*until_ts: a value is outside what TIMESTAMP can hold/);
+    assert.deepEqual(await rows(), []);
+  });
+});
+
+for (const [policy, value] of [
+  ['clamp', '9999-12-30 21:59:59.999999'],
+  ['null', null],
+] as const) {
+  test(`9999-12-31 23:59:59 with value.range.policy=${policy}`, { timeout: 60_000 }, async () => {
+    await beyondTheRange(policy, async ({ rows }) => {
+      await until('the rows', 30_000, async () => (await rows()).length === 2, 200);
+      assert.deepEqual(await rows(), [
+        ['1', value],
+        ['2', '2024-01-01 00:00:00.000000'],
+      ]);
+    });
+  });
 }
 
 /** The keys on both sides are the same. */

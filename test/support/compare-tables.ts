@@ -36,6 +36,8 @@ export async function compareTable(
   const [rows] = (await source.query({
     sql: `SELECT ${table.columns.map((c) => c.source).join(', ')} FROM \`${table.database}\`.\`${table.table}\``,
     rowsAsArray: true,
+    // As the server's text: the client's own reading of numbers is not exact, nor is the server's CAST of a DOUBLE to CHAR.
+    typeCast: (field: { string(): string | null }) => field.string(),
   })) as unknown as [unknown[][]];
   const targetRows = await target.rows(`SELECT ${table.columns.map((c) => c.target).join(', ')} FROM "${table.database}"."${table.table}"`);
   const keyOrdinals = table.keys.map((k) => table.columns.findIndex((c) => c.name === k));
