@@ -1,4 +1,8 @@
+import { extractChangedRecordState, filter, schemaChangeEventFilter } from './debezium-filters.ts';
 import { extractNewRecordState } from './extract-new-record-state.ts';
+import { headerToValue } from './header-to-value.ts';
+import { dropHeaders, headerFrom, insertHeader } from './kafka-headers.ts';
+import { regexRouter, timestampRouter } from './kafka-routers.ts';
 import { byLogicalTableRouter, toLogicalTopicRouter } from './logical-topic-router.ts';
 import { outboxEventRouter } from './outbox-event-router.ts';
 import type { TransformPlugin } from './plugin.ts';
@@ -9,6 +13,15 @@ export const TRANSFORMS: readonly TransformPlugin[] = [
   byLogicalTableRouter,
   toLogicalTopicRouter,
   outboxEventRouter,
+  extractChangedRecordState,
+  headerToValue,
+  schemaChangeEventFilter,
+  dropHeaders,
+  filter,
+  headerFrom,
+  insertHeader,
+  regexRouter,
+  timestampRouter,
 ] as unknown as readonly TransformPlugin[];
 
 const SCRIPTING = 'it runs scripts in a language of the JVM; a Filter with a predicate, or RegexRouter, does without';

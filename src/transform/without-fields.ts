@@ -2,8 +2,8 @@ import type { Field, Schema } from '../model/schema.ts';
 import type { ChangeRecord } from './change-record.ts';
 import { basicsOf, type Part, partOf, SchemaMemo, structOf, valueOrDefault, withPart } from './structs.ts';
 
-/** ReplaceField with `exclude`: the part without those fields; nulls of the others become their defaults, as there. */
-export function withoutFields(): (record: ChangeRecord, part: Part, names: readonly string[]) => ChangeRecord {
+/** The part without those fields; with `replaceNull` nulls of the others become their defaults, as ReplaceField does. */
+export function withoutFields(replaceNull = true): (record: ChangeRecord, part: Part, names: readonly string[]) => ChangeRecord {
   const memo = new SchemaMemo<{ readonly schema: Schema; readonly kept: readonly Field[] }>();
   return (record, part, names) => {
     const { schema, value } = partOf(record, part);
@@ -22,7 +22,7 @@ export function withoutFields(): (record: ChangeRecord, part: Part, names: reado
       record,
       part,
       plan.schema,
-      plan.kept.map((f) => valueOrDefault(f, value)),
+      plan.kept.map((f) => (replaceNull ? valueOrDefault(f, value) : value[f.index])),
     );
   };
 }

@@ -30,6 +30,11 @@ const DELIBERATE: Readonly<Record<string, string>> = {
   'snapshot-when-needed': 'for the same reason no new snapshot is needed',
 };
 
+/** The same for one of the servers only. */
+const DELIBERATE_ON: Readonly<Record<string, string>> = {
+  'mariadb outbox': 'a JSON column of MariaDB is LONGTEXT, while streaming too and not only in a snapshot',
+};
+
 /**
  * The compressed size of a transaction, and with it every position behind it, differs from run to run; on MariaDB also the size of a
  * GTID event (with or without a group commit id).
@@ -110,7 +115,13 @@ for (const server of ['mysql', 'mariadb'] as const) {
     }
 
     for (const name of cases) {
-      if (NOT_YET[name] !== undefined || DELIBERATE[name] !== undefined || DEFECTS.has(name)) continue;
+      if (
+        NOT_YET[name] !== undefined ||
+        DELIBERATE[name] !== undefined ||
+        DELIBERATE_ON[`${server} ${name}`] !== undefined ||
+        DEFECTS.has(name)
+      )
+        continue;
       test(name, { timeout: 90_000 }, async () => {
         const folder = join(CASES, name);
         const expected = loadRecording(folder, suffix);
