@@ -28,10 +28,10 @@ const CASES: readonly Case[] = [
   { mode: 'embedded', point: 'history.record.before', hit: 2 },
   { mode: 'embedded', point: 'history.record.after', hit: 1 },
   { mode: 'embedded', point: 'history.record.after', hit: 2 },
-  { mode: 'embedded', point: 'sink.flush.before', hit: 8 },
+  { mode: 'embedded', point: 'sink.flush.before', hit: 3 },
   { mode: 'embedded', point: 'sink.commit.before', hit: 8 },
   { mode: 'embedded', point: 'sink.commit.after', hit: 8 },
-  { mode: 'embedded', point: 'sink.flush.after', hit: 8 },
+  { mode: 'embedded', point: 'sink.flush.after', hit: 3 },
   { mode: 'embedded', point: 'sink.ddl.before', hit: 1 },
   { mode: 'embedded', point: 'sink.ddl.after', hit: 2 },
   { mode: 'embedded', point: 'sink.ddl.marked', hit: 3 },
@@ -42,7 +42,7 @@ const CASES: readonly Case[] = [
   { mode: 'kafka', point: 'offset.save.before', hit: 3 },
   { mode: 'kafka', point: 'offset.save.after', hit: 3 },
   { mode: 'kafka', point: 'history.record.after', hit: 3 },
-  { mode: 'kafka', point: 'sink.commit.after', hit: 20 },
+  { mode: 'kafka', point: 'sink.commit.after', hit: 8 },
   { mode: 'kafka', point: 'sink.ddl.after', hit: 2 },
 ];
 
@@ -66,6 +66,7 @@ for (const [n, { mode, point, hit }] of CASES.entries()) {
         dir,
         serverId: 71_000 + n,
         partitions: 3,
+        sink: { 'flush.interval.ms': '300' },
       });
       const doomed = pipeline.start({ RIVERBEND_FAILPOINT: `${point}:${hit}` });
       // The workload waits for the snapshot where the point lies behind it: its DDL is to be streamed.
