@@ -1,8 +1,10 @@
 import { extractChangedRecordState, filter, schemaChangeEventFilter } from './debezium-filters.ts';
 import { extractNewRecordState } from './extract-new-record-state.ts';
 import { headerToValue } from './header-to-value.ts';
+import { extractField, flatten, hoistField, insertField, replaceField, setSchemaMetadata, valueToKey } from './kafka-fields.ts';
 import { dropHeaders, headerFrom, insertHeader } from './kafka-headers.ts';
 import { regexRouter, timestampRouter } from './kafka-routers.ts';
+import { cast, maskField } from './kafka-values.ts';
 import { byLogicalTableRouter, toLogicalTopicRouter } from './logical-topic-router.ts';
 import { outboxEventRouter } from './outbox-event-router.ts';
 import type { TransformPlugin } from './plugin.ts';
@@ -16,12 +18,21 @@ export const TRANSFORMS: readonly TransformPlugin[] = [
   extractChangedRecordState,
   headerToValue,
   schemaChangeEventFilter,
+  cast,
   dropHeaders,
+  extractField,
   filter,
+  flatten,
   headerFrom,
+  hoistField,
+  insertField,
   insertHeader,
+  maskField,
   regexRouter,
+  replaceField,
+  setSchemaMetadata,
   timestampRouter,
+  valueToKey,
 ] as unknown as readonly TransformPlugin[];
 
 const SCRIPTING = 'it runs scripts in a language of the JVM; a Filter with a predicate, or RegexRouter, does without';
