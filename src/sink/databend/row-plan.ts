@@ -153,10 +153,19 @@ function cellText(c: PlanColumn, v: unknown, policy: RangePolicy): string | null
     case CELL.POINT:
       return geometryHex(c.schema, v as readonly unknown[]);
     case CELL.JSON:
+      if (c.type.startsWith('VECTOR')) checkLength(c.type, v as readonly unknown[]);
       return JSON.stringify(plainJson(c.schema, v));
     default:
       return c.cell satisfies never;
   }
+}
+
+/** MySQL's VECTOR(n) holds up to n entries, Databend's exactly n. */
+function checkLength(type: string, v: readonly unknown[]): void {
+  if (type === `VECTOR(${v.length})`) return;
+  throw new CdcError('CDC_VALUE_CONVERT', 'data', `a vector has ${v.length} entries, the column is ${type}`, {
+    hint: 'give the vectors of the column one length, or create the target column as ARRAY(FLOAT) beforehand',
+  });
 }
 
 function geometryHex(schema: Schema, value: readonly unknown[]): string | null {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeSchemaOperations, encodeSchemaOperations } from '../../../../src/kafka/schema-change-header.ts';
+import { CdcError } from '../../../../src/model/errors.ts';
 import { array, primitive } from '../../../../src/model/schema.ts';
 import * as names from '../../../../src/model/semantic-types.ts';
 import type { TableSchema } from '../../../../src/model/table-schema.ts';
@@ -73,4 +74,16 @@ test('source types travel in the header of a schema change, where they are known
   };
   assert.deepEqual(through(told), ['TIME(3)', 'VECTOR(2)']);
   assert.equal(through(bare), undefined);
+});
+
+test('a vector of another length than its column is refused, by the name of the column', () => {
+  const plan = compilePlan('d.t', [{ field: v, name: 'v', key: false, sourceType: 'VECTOR(2)' }], 'fail');
+  assert.equal(rowText(plan, [null, [1, 0.5]]), ',"[1,0.5]"');
+  assert.throws(
+    () => rowText(plan, [null, [1]]),
+    (e) =>
+      e instanceof CdcError &&
+      e.code === 'CDC_VALUE_CONVERT' &&
+      e.message === 'column d.t.v: a vector has 1 entries, the column is VECTOR(2)',
+  );
 });
