@@ -12,31 +12,32 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { deferred } from '../util/deferred.ts';
 import { EXIT, exitCodeOf, exitCodeOfFindings } from './exit-codes.ts';
 import { countFindings, formatError, formatFindings } from './findings-text.ts';
+import { inspect } from './inspect.ts';
 import type { CommandIo, Package } from './io.ts';
-import { loadConfig } from './load.ts';
 import { StatusScreen } from './status-screen.ts';
 
-/** How long the checks of systems before the start may take, ms. */
+/** How long the checks of systems before a connector's restart may take, ms. */
 const PROBE_TIMEOUT_MS = 20_000;
 
 /** `riverbend run [FILE]`: until SIGTERM or SIGINT, or until there is nothing left to do. Answers the exit code. */
 export async function run(file: string | undefined, io: CommandIo, own: Package): Promise<number> {
-  const { run: config, findings } = loadConfig(file, io.env);
-  if (config === null || findings.some((f) => f.severity === 'error')) return refuse([...findings, ...connectorFindings(config)], io);
+  await using closing = new AsyncDisposableStack();
+  let tellSignal = (_name: string): void => {};
+  const signals = handleSignals((name) => tellSignal(name));
+  closing.defer(() => signals.dispose());
+  const { run: config, findings } = await inspect(file, io.env, signals.signal);
+  if (signals.signal.aborted) return EXIT.ok;
+  if (config === null || findings.some((f) => f.severity === 'error')) return refuse(findings, io);
+
   const screen = io.stdout.isTTY === true ? new StatusScreen(io.stdout) : null;
   const logging = new Logging({ level: config.log.level, json: config.log.json && screen === null, out: screen ?? io.stdout });
   const logger = logging.logger('runtime');
+  tellSignal = (signal) => logger.info({ signal }, 'stopping');
   const offsets = openOffsets(config);
   const metrics = new Metrics();
   const clock = { now: () => Date.now() };
   const herder = new Herder({ run: config, plugins: PLUGINS, offsets, logging, metrics, clock, probeTimeoutMs: PROBE_TIMEOUT_MS });
-  const planned = [...findings, ...herder.findings];
-  if (allFailed(herder)) return refuse(planned, io);
-  logFindings(logging.logger('config'), planned);
-
-  await using closing = new AsyncDisposableStack();
-  const signals = handleSignals((name) => logger.info({ signal: name }, 'stopping'));
-  closing.defer(() => signals.dispose());
+  logFindings(logging.logger('config'), findings);
   try {
     const { host, port, maxLagMs } = config.http;
     const app = createApp({
@@ -63,15 +64,10 @@ export async function run(file: string | undefined, io: CommandIo, own: Package)
 
     const ended = deferred<number | 'signal'>();
     signals.signal.addEventListener('abort', () => ended.resolve('signal'), { once: true });
+    if (signals.signal.aborted) ended.resolve('signal');
     if (config.layout === 'server') herder.onChange(() => settleServer(herder, ended.resolve));
     screen?.show(herder);
-    const probed = await herder.start(signals.signal);
-    if (allFailed(herder)) {
-      screen?.close();
-      if (screen === null) logFindings(logging.logger('config'), probed);
-      return refuse([...planned, ...probed], io);
-    }
-    logFindings(logging.logger('config'), probed);
+    await herder.start(signals.signal, { probed: true });
     const why = await ended.promise;
     // A signal: drain. Otherwise the tasks are done already, or failed; what is left is stopped the same way.
     const drained = await herder.stop();
@@ -105,21 +101,6 @@ function tellOffsets(config: RunConfig, logging: Logging): void {
 function refuse(findings: readonly ConfigFinding[], io: CommandIo): number {
   io.stderr.write(`${formatFindings(findings)}riverbend does not start: ${countFindings(findings)}\n`);
   return exitCodeOfFindings(findings);
-}
-
-/** What is wrong inside the connectors, when the file around them is already refused. */
-function connectorFindings(config: RunConfig | null): readonly ConfigFinding[] {
-  if (config === null) return [];
-  const offsets = new MemoryOffsetStore();
-  const logging = { logger: () => SILENT };
-  const metrics = new Metrics({ processMetrics: false });
-  return new Herder({ run: config, plugins: PLUGINS, offsets, logging, metrics, clock: { now: () => 0 }, probeTimeoutMs: 0 }).findings;
-}
-
-const SILENT = { child: () => SILENT, debug() {}, info() {}, warn() {}, error() {} };
-
-function allFailed(herder: Herder): boolean {
-  return herder.list().every((c) => c.failure !== null);
 }
 
 /** Debezium Server's layout: the process ends with its one connector. */

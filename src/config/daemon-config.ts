@@ -1,7 +1,7 @@
 import { defineConfig } from './config-def.ts';
-import { claimedNames, parseFindings, resolveEntries, unknownKey } from './entry-resolution.ts';
+import { claimedNames, type KeyPlace, parseFindings, resolveEntries, unknownKey } from './entry-resolution.ts';
 import { type OffsetKeys, offsetKeys, offsetsOf } from './offsets-config.ts';
-import { below, type ConfigFinding, type ConnectorSpec, type ReadConfig, valuesOf } from './run-config.ts';
+import { below, type ConfigFinding, type ConnectorSpec, type ReadConfig, type RunConfig, valuesOf } from './run-config.ts';
 import type { SecretSources } from './secrets.ts';
 import { LOG_LEVELS } from './server-config.ts';
 import type { ConfigEntries, ConfigFile } from './sources.ts';
@@ -142,14 +142,16 @@ export function readDaemonConfig(file: ConfigFile, secrets: SecretSources): Read
   const entries = resolveEntries(file.entries, secrets, { bare: false, findings });
   const worker = below(entries, 'worker.');
   const origins = new Map([...worker].map(([key, entry]) => [key, entry.origin]));
-  const { config: keys, unknown } = parseFindings(workerConfig, valuesOf(worker), { keyPrefix: 'worker.', origins, findings });
+  const parsed = parseFindings(workerConfig, valuesOf(worker), { keyPrefix: 'worker.', origins, findings });
+  const { partial: keys, unknown } = parsed;
   const strict = keys?.['config.strict'] ?? false;
   const known = claimedNames(workerConfig);
   for (const key of unknown) findings.push(unknownKey(key, known, { strict, keyPrefix: 'worker.', origin: origins.get(key) ?? null }));
   for (const [key, { origin }] of entries)
     if (!key.startsWith('worker.')) findings.push(unknownKey(key, ['worker', 'connectors'], { strict, keyPrefix: '', origin }));
 
-  const connectors = [...(file.connectors ?? [])].map(([name, written]) => connectorSpec(name, written, secrets, findings));
+  const workerPlaces = new Map([...worker].map(([key, { origin }]) => [key, { key: `worker.${key}`, origin }]));
+  const connectors = [...(file.connectors ?? [])].map(([name, written]) => connectorSpec(name, written, secrets, workerPlaces, findings));
   if (connectors.length === 0) {
     findings.push({
       severity: 'error',
@@ -161,29 +163,37 @@ export function readDaemonConfig(file: ConfigFile, secrets: SecretSources): Read
       origin: file.path,
     });
   }
-  if (keys === null) return { run: null, findings };
+  if (keys === null) return { run: null, partial: null, findings };
   const listener = parseListener(keys.listeners) ?? { host: '127.0.0.1', port: 8083 };
-  return {
-    run: {
-      layout: 'daemon',
-      http: { ...listener, maxLagMs: keys['health.max.lag.ms'] },
-      log: { level: keys['log.level'], json: keys['log.json'] },
-      shutdownTimeoutMs: keys['shutdown.timeout.ms'],
-      strict,
-      worker: {
-        ...valuesOf(worker),
-        'bootstrap.servers': keys['bootstrap.servers'],
-        'key.converter': keys['key.converter'],
-        'value.converter': keys['value.converter'],
-      },
-      offsets: offsetsOf(keys),
-      connectors,
+  const run: RunConfig = {
+    layout: 'daemon',
+    http: { ...listener, maxLagMs: keys['health.max.lag.ms'] },
+    log: { level: keys['log.level'], json: keys['log.json'] },
+    shutdownTimeoutMs: keys['shutdown.timeout.ms'],
+    strict,
+    worker: {
+      ...valuesOf(worker),
+      'bootstrap.servers': keys['bootstrap.servers'],
+      'key.converter': keys['key.converter'],
+      'value.converter': keys['value.converter'],
     },
-    findings,
+    workerPlaces,
+    offsets: offsetsOf(keys),
+    connectors,
   };
+  return { run: parsed.config === null ? null : run, partial: run, findings };
 }
 
-function connectorSpec(name: string, written: ConfigEntries, secrets: SecretSources, findings: ConfigFinding[]): ConnectorSpec {
+/** A worker's keys that count for connectors. */
+const INHERITED = /^(?:(?:key|value|header)\.converter|topic\.creation)(?:\.|$)/;
+
+function connectorSpec(
+  name: string,
+  written: ConfigEntries,
+  secrets: SecretSources,
+  workerPlaces: ReadonlyMap<string, KeyPlace>,
+  findings: ConfigFinding[],
+): ConnectorSpec {
   const keyPrefix = `connectors.${name}.`;
   const entries = resolveEntries(written, secrets, { bare: false, findings, keyPrefix });
   return {
@@ -192,6 +202,10 @@ function connectorSpec(name: string, written: ConfigEntries, secrets: SecretSour
     written: { ...valuesOf(written), name },
     origins: new Map([...written].map(([key, entry]) => [key, entry.origin])),
     keyPrefix,
+    // What a connector does not say itself, the worker says for it.
+    elsewhere: new Map(
+      [...workerPlaces].filter(([key]) => INHERITED.test(key) && !written.has(key.replace(/^(\w+\.converter)\..*/, '$1'))),
+    ),
     sink: null,
   };
 }

@@ -1,5 +1,5 @@
 import { CdcError } from '../model/errors.ts';
-import type { ConfigDef, RawConfig } from '../spi/config-def.ts';
+import { type ConfigDef, type ConfigKey, type RawConfig, REQUIRED } from '../spi/config-def.ts';
 import { nearestName } from './config-def.ts';
 import type { ConfigFinding } from './run-config.ts';
 import { resolvePlaceholders, type SecretSources } from './secrets.ts';
@@ -32,33 +32,78 @@ export function resolveEntries(
   return out;
 }
 
-/** Parses with a definition; every error becomes a finding. Unknown keys are returned, for whoever may know them. */
+/** A key as the user wrote it, and where. */
+export interface KeyPlace {
+  readonly key: string;
+  readonly origin: string | null;
+}
+
+export interface ParsedFindings<C> {
+  /** null when something is wrong. */
+  readonly config: C | null;
+  /** What is left without the wrong values, for looking further; null when not even that can be read. */
+  readonly partial: C | null;
+  /** The keys whose values are wrong or missing. */
+  readonly wrong: readonly string[];
+  /** Keys the definition does not claim, for whoever may know them. */
+  readonly unknown: readonly string[];
+}
+
+/** Parses with a definition; every error becomes a finding. */
 export function parseFindings<C>(
   def: ConfigDef<C>,
   raw: RawConfig,
-  context: { readonly keyPrefix: string; readonly origins: ReadonlyMap<string, string>; readonly findings: ConfigFinding[] },
-): { readonly config: C | null; readonly unknown: readonly string[] } {
+  context: {
+    readonly keyPrefix: string;
+    readonly origins: ReadonlyMap<string, string>;
+    readonly findings: ConfigFinding[];
+    /** For keys that do not all stand below one prefix. */
+    readonly place?: (key: string) => KeyPlace;
+  },
+): ParsedFindings<C> {
+  const place = context.place ?? ((key: string): KeyPlace => ({ key: context.keyPrefix + key, origin: context.origins.get(key) ?? null }));
   try {
-    return def.parse(raw);
+    const { config, unknown } = def.parse(raw);
+    return { config, partial: config, wrong: [], unknown };
   } catch (error) {
     if (!(error instanceof CdcError) || error.kind !== 'config') throw error;
     const errors = (error.context['errors'] as readonly { key: string; message: string }[] | undefined) ?? [
       { key: '', message: error.message },
     ];
     for (const { key, message } of errors) {
-      context.findings.push({
-        severity: 'error',
-        code: error.code,
-        kind: 'config',
-        key: context.keyPrefix + key,
-        message,
-        hint: hintFor(def, key),
-        origin: context.origins.get(key) ?? null,
-      });
+      const at = place(writtenName(def, raw, key));
+      context.findings.push({ severity: 'error', code: error.code, kind: 'config', ...at, message, hint: hintFor(def, key) });
     }
+    const wrong = errors.map((e) => e.key);
     const claimed = claimedNames(def);
-    return { config: null, unknown: Object.keys(raw).filter((k) => !claimed.has(k) && !def.patterns.some((p) => p.pattern.test(k))) };
+    const unknown = Object.keys(raw).filter((k) => !claimed.has(k) && !def.patterns.some((p) => p.pattern.test(k)));
+    return { config: null, partial: parseWithout(def, raw, wrong), wrong, unknown };
   }
+}
+
+/** The name a key was given by: itself, or one of its aliases. */
+export function writtenName(def: ConfigDef<unknown>, raw: RawConfig, key: string): string {
+  return raw[key] !== undefined ? key : (def.keys[key]?.aliases?.find((a) => raw[a] !== undefined) ?? key);
+}
+
+/** The rest of a configuration: wrong keys take their defaults, missing required ones a stand-in. null when that does not parse either. */
+function parseWithout<C>(def: ConfigDef<C>, raw: RawConfig, wrong: readonly string[]): C | null {
+  const rest: Record<string, string> = { ...raw };
+  for (const name of wrong) {
+    const key = def.keys[name];
+    for (const given of [name, ...(key?.aliases ?? [])]) delete rest[given];
+    if (key?.default === REQUIRED) rest[name] = standIn(key);
+  }
+  try {
+    return def.parse(rest).config;
+  } catch {
+    return null;
+  }
+}
+
+function standIn(key: ConfigKey<unknown>): string {
+  if (key.allowed !== undefined) return key.allowed[0] as string;
+  return ['int', 'long', 'double'].includes(key.type) ? String(key.min ?? 0) : 'unset';
 }
 
 function hintFor(def: ConfigDef<unknown>, key: string): string {

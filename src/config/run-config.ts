@@ -1,5 +1,6 @@
 import type { RawConfig } from '../spi/config-def.ts';
 import type { Finding } from '../spi/connector.ts';
+import type { KeyPlace } from './entry-resolution.ts';
 import type { ConfigEntries } from './sources.ts';
 
 /** A finding with where the key stands, when it stands somewhere. */
@@ -19,11 +20,19 @@ export interface ConnectorSpec {
   readonly origins: ReadonlyMap<string, string>;
   /** Put before a key to name it as the user wrote it: `debezium.source.`, `connectors.inventory.`. */
   readonly keyPrefix: string;
+  /** Keys that stand elsewhere than below `keyPrefix`: a worker's converters, `debezium.format.*`, `debezium.transforms`. */
+  readonly elsewhere?: ReadonlyMap<string, KeyPlace>;
   /** Embedded mode: the sink in this process. null = Kafka is the other end. */
   readonly sink: EmbeddedSink | null;
 }
 
+/** A connector's key as the user wrote it, and where. */
+export function placeOf(spec: ConnectorSpec, key: string): KeyPlace {
+  return spec.elsewhere?.get(key) ?? { key: spec.keyPrefix + key, origin: spec.origins.get(key) ?? null };
+}
+
 export interface EmbeddedSink {
+  /** Empty when the configured one is not a sink; that is told already. */
   readonly type: string;
   readonly config: RawConfig;
   readonly origins: ReadonlyMap<string, string>;
@@ -48,6 +57,8 @@ export interface RunConfig {
   readonly strict: boolean;
   /** Keys of a Connect worker (`bootstrap.servers`, `producer.*` …), placeholders resolved. */
   readonly worker: RawConfig;
+  /** Where the Kafka client keys of `worker` stand. */
+  readonly workerPlaces?: ReadonlyMap<string, KeyPlace>;
   readonly offsets: OffsetsConfig;
   readonly connectors: readonly ConnectorSpec[];
 }
@@ -65,6 +76,8 @@ export interface OffsetsConfig {
 /** What reading a configuration gives: null when it is too broken to describe a run; then the findings say why. */
 export interface ReadConfig {
   readonly run: RunConfig | null;
+  /** What is left of a broken one, for looking further: never to be run. */
+  readonly partial: RunConfig | null;
   readonly findings: readonly ConfigFinding[];
 }
 

@@ -1,8 +1,16 @@
 import { type RawConfig, REQUIRED } from '../spi/config-def.ts';
 import { defineConfig } from './config-def.ts';
-import { claimedNames, parseFindings, resolveEntries, unknownKey } from './entry-resolution.ts';
+import { claimedNames, type KeyPlace, parseFindings, resolveEntries, unknownKey } from './entry-resolution.ts';
 import { type OffsetKeys, offsetKeys, offsetsOf } from './offsets-config.ts';
-import { below, type ConfigFinding, type ConnectorSpec, type EmbeddedSink, type ReadConfig, valuesOf } from './run-config.ts';
+import {
+  below,
+  type ConfigFinding,
+  type ConnectorSpec,
+  type EmbeddedSink,
+  type ReadConfig,
+  type RunConfig,
+  valuesOf,
+} from './run-config.ts';
 import type { SecretSources } from './secrets.ts';
 import type { ConfigEntries } from './sources.ts';
 
@@ -141,8 +149,9 @@ export function readServerConfig(written: ConfigEntries, secrets: SecretSources)
   const findings: ConfigFinding[] = [];
   const entries = resolveEntries(written, secrets, { bare: true, findings });
   const origins = new Map([...entries].map(([key, entry]) => [key, entry.origin]));
-  const { config: keys, unknown } = parseFindings(serverConfig, valuesOf(entries), { keyPrefix: '', origins, findings });
-  const strict = keys?.['config.strict'] ?? entries.get('config.strict')?.value === 'true';
+  const parsed = parseFindings(serverConfig, valuesOf(entries), { keyPrefix: '', origins, findings });
+  const { partial: keys, unknown } = parsed;
+  const strict = keys?.['config.strict'] ?? false;
   const known = claimedNames(serverConfig);
   for (const key of unknown) findings.push(unknownKey(key, known, { strict, keyPrefix: '', origin: origins.get(key) ?? null }));
 
@@ -154,11 +163,11 @@ export function readServerConfig(written: ConfigEntries, secrets: SecretSources)
     origins: sourceOrigins,
     findings,
   });
-  if (keys === null || offset.config === null) return { run: null, findings };
+  if (keys === null || offset.partial === null) return { run: null, partial: null, findings };
 
-  const type = keys['debezium.sink.type'];
+  const type = parsed.wrong.includes('debezium.sink.type') ? '' : keys['debezium.sink.type'];
   for (const key of entries.keys()) {
-    if (key.startsWith('debezium.sink.') && key !== 'debezium.sink.type' && !key.startsWith(`debezium.sink.${type}.`))
+    if (type !== '' && key.startsWith('debezium.sink.') && key !== 'debezium.sink.type' && !key.startsWith(`debezium.sink.${type}.`))
       findings.push(unknownKey(key, [], { strict, keyPrefix: '', origin: origins.get(key) ?? null }));
   }
   const sinkEntries = below(entries, `debezium.sink.${type}.`);
@@ -171,45 +180,65 @@ export function readServerConfig(written: ConfigEntries, secrets: SecretSources)
           origins: new Map([...sinkEntries].map(([key, entry]) => [key, entry.origin])),
           keyPrefix: `debezium.sink.${type}.`,
         };
-  const added = { ...formatKeys(entries, keys), ...transformKeys(entries) };
+  const elsewhere = new Map<string, KeyPlace>();
+  const added = { ...formatKeys(entries, keys, elsewhere), ...transformKeys(entries, elsewhere) };
+  const workerPlaces = new Map(
+    [...sinkEntries].flatMap(([key, { origin }]) => {
+      const place = { key: `debezium.sink.kafka.${key}`, origin };
+      return key.startsWith('producer.') ? [[key.slice('producer.'.length), place] as const] : [];
+    }),
+  );
   const connector: ConnectorSpec = {
     name: raw['name'] ?? raw['topic.prefix'] ?? 'riverbend',
     config: { ...raw, ...added },
-    written: { ...valuesOf(below(written, 'debezium.source.')), ...formatKeys(written, keys), ...transformKeys(written) },
+    written: {
+      ...valuesOf(below(written, 'debezium.source.')),
+      ...formatKeys(written, keys, new Map()),
+      ...transformKeys(written, new Map()),
+    },
     origins: sourceOrigins,
     keyPrefix: 'debezium.source.',
+    elsewhere,
     sink,
   };
-  return {
-    run: {
-      layout: 'server',
-      http: { host: keys['quarkus.http.host'], port: keys['quarkus.http.port'], maxLagMs: keys['health.max.lag.ms'] },
-      log: { level: keys['quarkus.log.level'], json: keys['quarkus.log.console.json'] },
-      shutdownTimeoutMs: keys['shutdown.timeout.ms'],
-      strict,
-      worker: type === 'kafka' ? kafkaWorker(sinkEntries, strict, findings) : {},
-      offsets: offsetsOf(offset.config),
-      connectors: [connector],
-    },
-    findings,
+  const run: RunConfig = {
+    layout: 'server',
+    http: { host: keys['quarkus.http.host'], port: keys['quarkus.http.port'], maxLagMs: keys['health.max.lag.ms'] },
+    log: { level: keys['quarkus.log.level'], json: keys['quarkus.log.console.json'] },
+    shutdownTimeoutMs: keys['shutdown.timeout.ms'],
+    strict,
+    worker: type === 'kafka' ? kafkaWorker(sinkEntries, strict, findings) : {},
+    workerPlaces,
+    offsets: offsetsOf(offset.partial),
+    connectors: [connector],
   };
+  return { run: parsed.config === null || offset.config === null ? null : run, partial: run, findings };
 }
 
 /** `debezium.format.value=avro`, `debezium.format.value.x`, `debezium.format.x` as Connect's converter keys. */
-function formatKeys(entries: ConfigEntries, keys: ServerKeys): RawConfig {
+function formatKeys(entries: ConfigEntries, keys: ServerKeys, places: Map<string, KeyPlace>): RawConfig {
   const out: Record<string, string> = {};
+  const put = (key: string, value: string, written: string, origin: string | null): void => {
+    out[key] = value;
+    places.set(key, { key: written, origin });
+  };
   for (const part of ['key', 'value'] as const) {
-    out[`${part}.converter`] = CONVERTERS[keys[`debezium.format.${part}`].toLowerCase()] as string;
-    for (const [key, { value }] of below(entries, 'debezium.format.'))
-      if (/^(?:schema\.registry|apicurio)\./.test(key)) out[`${part}.converter.${key}`] = value;
-    for (const [key, { value }] of below(entries, `debezium.format.${part}.`)) out[`${part}.converter.${key}`] = value;
+    const format = `debezium.format.${part}` as const;
+    put(`${part}.converter`, CONVERTERS[keys[format].toLowerCase()] as string, format, entries.get(format)?.origin ?? null);
+    for (const [key, { value, origin }] of below(entries, 'debezium.format.'))
+      if (/^(?:schema\.registry|apicurio)\./.test(key)) put(`${part}.converter.${key}`, value, `debezium.format.${key}`, origin);
+    for (const [key, { value, origin }] of below(entries, `${format}.`)) put(`${part}.converter.${key}`, value, `${format}.${key}`, origin);
   }
   return out;
 }
 
-function transformKeys(entries: ConfigEntries): RawConfig {
+function transformKeys(entries: ConfigEntries, places: Map<string, KeyPlace>): RawConfig {
   const out: Record<string, string> = {};
-  for (const [key, { value }] of below(entries, 'debezium.')) if (/^(?:transforms|predicates)(?:\.|$)/.test(key)) out[key] = value;
+  for (const [key, { value, origin }] of below(entries, 'debezium.')) {
+    if (!/^(?:transforms|predicates)(?:\.|$)/.test(key)) continue;
+    out[key] = value;
+    places.set(key, { key: `debezium.${key}`, origin });
+  }
   return out;
 }
 

@@ -29,12 +29,19 @@ export function readConfigFile(path: string): ConfigFile {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new CdcError('CDC_CONFIG_FILE', 'config', `configuration file "${path}" cannot be read`, {
+    throw new CdcError('CDC_CONFIG_FILE', 'config', `configuration file "${path}" cannot be read: ${reason(cause)}`, {
       cause,
       hint: 'check the path and its permissions',
     });
   }
   return parseConfigFile(text, path);
+}
+
+function reason(cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
+  return code === 'EISDIR' ? 'it is a folder' : (code ?? 'for an unknown reason');
 }
 
 /** `readConfigFile` for text already read; `path` decides the format. */

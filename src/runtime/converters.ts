@@ -170,6 +170,7 @@ export const avroConverter: ConverterPlugin = {
     const { unavailablePlaceholder } = context;
     return createAvroConverter(raw, part === 'key', context.logger, unavailablePlaceholder === undefined ? {} : { unavailablePlaceholder });
   },
+  probeNeeds: ['schema.registry.url', 'basic.auth.credentials.source'],
   probe: probeRegistry,
 };
 

@@ -11,7 +11,7 @@ import { assemble } from './assembly.ts';
 import { formatTrace } from './error-policy.ts';
 import { type ConnectorPlan, type Planned, planConnector, shownConfig } from './plan.ts';
 import { findPlugin, type Plugins } from './plugins.ts';
-import { probePlan } from './probe.ts';
+import { probeTargets } from './probe.ts';
 import { TaskWorker } from './task-worker.ts';
 
 export type TargetState = 'STARTED' | 'PAUSED' | 'STOPPED';
@@ -86,16 +86,21 @@ export class Herder {
     this.#listeners.push(listener);
   }
 
-  /** Probes and starts every connector, all at once; answers what the probes found, for the caller to tell. Failures stay with their connector. */
-  async start(signal: AbortSignal): Promise<readonly ConfigFinding[]> {
-    const found = await Promise.all([...this.#connectors.values()].map((c) => this.#startConnector(c, signal)));
+  /**
+   * Starts every connector, all at once, after asking the systems it needs (unless they were asked just now: `probed`);
+   * answers what was found, for the caller to tell. Failures stay with their connector.
+   */
+  async start(signal: AbortSignal, options: { readonly probed: boolean } = { probed: false }): Promise<readonly ConfigFinding[]> {
+    const found = await Promise.all([...this.#connectors.values()].map((c) => this.#startConnector(c, signal, options.probed)));
     return found.flat();
   }
 
-  async #startConnector(entry: Entry, signal: AbortSignal): Promise<readonly ConfigFinding[]> {
+  async #startConnector(entry: Entry, signal: AbortSignal, probed = false): Promise<readonly ConfigFinding[]> {
     const { plan } = entry;
     if (plan === null) return [];
-    const findings = await probePlan(plan, this.#o.plugins, AbortSignal.any([signal, AbortSignal.timeout(this.#o.probeTimeoutMs)]));
+    const { plugins, offsets, probeTimeoutMs } = this.#o;
+    const until = AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]);
+    const findings = probed ? [] : await probeTargets(entry.planned.targets, { plugins, offsets }, until);
     if (signal.aborted || this.#isStopping || entry.target === 'STOPPED') return findings;
     entry.failure = findings.some((f) => f.severity === 'error') ? failureOf(entry.name, findings) : null;
     if (entry.failure === null) {

@@ -1,6 +1,6 @@
 import { KafkaBatchWriter } from '../kafka/batch-writer.ts';
 import { createKafkaClient } from '../kafka/client.ts';
-import { clientKeys } from '../kafka/config.ts';
+import { clientKeys, wholeNumber } from '../kafka/config.ts';
 import { KafkaConsumerTask } from '../kafka/consumer-task.ts';
 import { kafkaError } from '../kafka/errors.ts';
 import { GroupOffsetStore } from '../kafka/group-offsets.ts';
@@ -44,21 +44,21 @@ export const kafkaEnds: KafkaEnds = {
     });
     return { task, offsets: group };
   },
-  async probe(worker, connector, signal) {
+  async probe(worker, connector, use, signal) {
+    const client = clientOf(worker, connector, use);
+    const wrong = settingFindings(client, use);
     try {
-      const admin = createKafkaClient({ 'client.id': 'riverbend-check', ...clientOf(worker, connector, 'admin') }, SILENT).admin({
-        retry: { retries: 2 },
-      });
+      const admin = createKafkaClient({ 'client.id': 'riverbend-check', ...client }, SILENT).admin({ retry: { retries: 2 } });
       const late = new Promise<'late'>((resolve) => signal.addEventListener('abort', () => resolve('late'), { once: true }));
       const connected = admin.connect();
       // When the race is lost the connection still comes up, or not, some time: nobody waits for it then.
       connected.catch(() => {});
       if ((await Promise.race([connected, late])) === 'late')
-        throw new CdcError('CDC_KAFKA_UNAVAILABLE', 'retriable', 'Kafka did not answer in time');
+        throw new CdcError('CDC_KAFKA_UNAVAILABLE', 'retriable', `Kafka did not answer in time at ${client['bootstrap.servers']}`);
       await admin.disconnect();
-      return [];
+      return wrong;
     } catch (error) {
-      return [finding(kafkaError(error, 'Kafka cannot be reached'))];
+      return [...wrong, finding(kafkaError(error, `Kafka cannot be reached at ${client['bootstrap.servers']}`))];
     }
   },
 };
@@ -69,12 +69,49 @@ export function clientOf(worker: RawConfig, connector: RawConfig, use: 'producer
   return clientKeys({ ...worker, ...Object.fromEntries(overrides.map(([k, v]) => [k.replace('.override.', '.'), v])) }, `${use}.`);
 }
 
+/** Whole numbers our two ends read from their client settings. */
+const NUMBERS = {
+  producer: ['max.request.size', 'buffer.memory', 'delivery.timeout.ms'],
+  consumer: [
+    'max.poll.records',
+    'session.timeout.ms',
+    'heartbeat.interval.ms',
+    'max.partition.fetch.bytes',
+    'fetch.max.bytes',
+    'fetch.max.wait.ms',
+    'fetch.min.bytes',
+  ],
+} as const;
+
+/** Settings that would stop a task when it starts; what is wrong with the connection shows when it is made. */
+function settingFindings(client: RawConfig, use: 'producer' | 'consumer'): readonly Finding[] {
+  const out: Finding[] = [];
+  for (const key of NUMBERS[use]) {
+    try {
+      wholeNumber(client, key, 0);
+    } catch (error) {
+      out.push(finding(kafkaError(error, key)));
+    }
+  }
+  const compression = (client['compression.type'] ?? 'none').trim().toLowerCase();
+  if (use === 'producer' && !['none', 'gzip', 'zstd'].includes(compression))
+    out.push({
+      severity: 'error',
+      code: 'CDC_CONFIG_INVALID',
+      kind: 'config',
+      key: 'compression.type',
+      message: `"compression.type" must be none, gzip or zstd, not ${compression}`,
+      hint: 'zstd is the best of them',
+    });
+  return out;
+}
+
 function finding(error: CdcError): Finding {
   return {
     severity: 'error',
     code: error.code,
     kind: error.kind === 'config' ? 'config' : 'environment',
-    key: 'bootstrap.servers',
+    key: (error.context['errors'] as readonly { readonly key: string }[] | undefined)?.[0]?.key ?? 'bootstrap.servers',
     message: error.message,
     hint: error.hint ?? 'check the address and that Kafka runs',
   };

@@ -1,7 +1,7 @@
 import { type ConnectorKeys, connectorConfig } from '../config/connector-config.ts';
-import { claimedNames, parseFindings, unknownKey } from '../config/entry-resolution.ts';
+import { claimedNames, type KeyPlace, parseFindings, unknownKey, writtenName } from '../config/entry-resolution.ts';
 import { offsetKeys } from '../config/offsets-config.ts';
-import type { ConfigFinding, ConnectorSpec, RunConfig } from '../config/run-config.ts';
+import { type ConfigFinding, type ConnectorSpec, placeOf, type RunConfig } from '../config/run-config.ts';
 import { isSecretName, maskConfig } from '../config/secrets.ts';
 import type { ConfigDef, RawConfig } from '../spi/config-def.ts';
 import type { SinkConnector, SourceConnector } from '../spi/connector.ts';
@@ -33,24 +33,46 @@ export interface ConnectorPlan {
   readonly connector: RawConfig;
 }
 
+/** A part of a connector and what is known of its configuration; `place` names its keys as they are written. */
+export interface Asked<P> {
+  readonly plugin: P;
+  readonly config: unknown;
+  readonly raw: RawConfig;
+  /** Something else in this part is wrong: what is only doubtful cannot be told. */
+  readonly broken: boolean;
+  readonly place: (key: string) => KeyPlace;
+}
+
+/** What can be asked of the systems a connector names, even when other keys of it are wrong. */
+export interface ProbeTargets {
+  readonly name: string;
+  readonly mode: Mode;
+  readonly source: Asked<SourceConnector> | null;
+  readonly sink: Asked<SinkConnector> | null;
+  readonly converters: readonly Asked<ConverterPlugin>[];
+  /** null where no Kafka is needed, or where it is is not known. */
+  readonly kafka: { readonly worker: RawConfig; readonly connector: RawConfig; readonly place: (key: string) => KeyPlace } | null;
+}
+
 export interface Planned {
   readonly plan: ConnectorPlan | null;
+  readonly targets: ProbeTargets;
   readonly findings: readonly ConfigFinding[];
 }
 
 /** Checks a connector's configuration against its plugin, sink and converters. Every finding, never the first only. */
 export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plugins): Planned {
   const findings: ConfigFinding[] = [];
-  const at = { keyPrefix: spec.keyPrefix, origins: spec.origins, findings };
+  const place = (key: string): KeyPlace => placeOf(spec, key);
+  const at = { keyPrefix: spec.keyPrefix, origins: spec.origins, findings, place };
   const error = (key: string, message: string, hint: string): void => {
     findings.push({
       severity: 'error',
       code: 'CDC_CONFIG_INVALID',
       kind: 'config',
-      key: spec.keyPrefix + key,
+      ...place(key),
       message,
       hint,
-      origin: spec.origins.get(key) ?? null,
     });
   };
   const raw = withWorkerDefaults(spec, run);
@@ -80,10 +102,10 @@ export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plug
     error('connector.class', 'there is no Kafka end in this process', 'use an embedded sink');
 
   const sink = spec.sink === null ? null : planSink(spec.sink.type, spec, run, plugins, findings);
-  const keyConverter = planConverter('key', raw, spec, plugins, findings);
-  const valueConverter = planConverter('value', raw, spec, plugins, findings);
+  const keyConverter = planConverter('key', raw, spec, run, plugins, findings);
+  const valueConverter = planConverter('value', raw, spec, run, plugins, findings);
   const transforms = planTransforms(raw, spec, run.strict, findings);
-  const taking = plugin?.type === 'sink' ? plugin : sink?.plugin;
+  const taking = plugin?.type === 'sink' ? plugin : sink?.planned?.plugin;
   if (taking !== undefined && taking.takes !== 'messages')
     for (const t of transforms)
       if (!t.rowsUnchanged)
@@ -93,21 +115,34 @@ export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plug
           'leave the transform out, or use a sink that takes messages',
         );
   if (spec.sink !== null && (spec.sink.type === 'file' || spec.sink.type === 'log'))
-    for (const [part, converter] of [
-      ['key', keyConverter],
-      ['value', valueConverter],
+    for (const [part, format] of [
+      ['key', keyConverter?.planned?.plugin.format],
+      ['value', valueConverter?.planned?.plugin.format],
     ] as const)
-      if (converter !== null && converter.plugin.format !== 'json')
+      if (format !== undefined && format !== 'json')
         findings.push({
           severity: 'error',
           code: 'CDC_CONFIG_INVALID',
           kind: 'config',
           key: `debezium.format.${part}`,
-          message: `the ${spec.sink.type} sink writes JSON lines; ${converter.plugin.format} does not fit in`,
+          message: `the ${spec.sink.type} sink writes JSON lines; ${format} does not fit in`,
           hint: `set debezium.format.${part}=json`,
           origin: null,
         });
 
+  const own = plugin === undefined || parsed === null ? null : asked(plugin, parsed, raw, place);
+  const mode = plugin?.type === 'sink' ? 'kafka-to-sink' : spec.sink === null ? 'source-to-kafka' : 'embedded';
+  const targets: ProbeTargets = {
+    name: spec.name,
+    mode,
+    source: own !== null && own.plugin.type === 'source' ? (own as Asked<SourceConnector>) : null,
+    sink: own !== null && own.plugin.type === 'sink' ? (own as Asked<SinkConnector>) : (sink?.asked ?? null),
+    converters: [keyConverter, valueConverter].flatMap((c) => c?.asked ?? []),
+    kafka:
+      spec.sink === null && run.worker['bootstrap.servers'] !== undefined
+        ? { worker: run.worker, connector: raw, place: kafkaPlace(spec, run) }
+        : null,
+  };
   const unique = findings.filter((f, i) => findings.findIndex((g) => g.key === f.key && g.message === f.message) === i);
   const broken = unique.some((f) => f.severity === 'error');
   if (
@@ -116,25 +151,47 @@ export function planConnector(spec: ConnectorSpec, run: RunConfig, plugins: Plug
     parsed === null ||
     parsed.config === null ||
     keys === null ||
-    keyConverter === null ||
-    valueConverter === null
+    keyConverter?.planned == null ||
+    valueConverter?.planned == null
   )
-    return { plan: null, findings: unique };
+    return { plan: null, targets, findings: unique };
   const plan: ConnectorPlan = {
     spec,
-    mode: plugin.type === 'sink' ? 'kafka-to-sink' : sink === null ? 'source-to-kafka' : 'embedded',
+    mode,
     className: plugin.names[0] as string,
     source: plugin.type === 'source' ? { plugin, config: parsed.config } : null,
-    sink: plugin.type === 'sink' ? { plugin, config: parsed.config, raw } : sink,
+    sink: plugin.type === 'sink' ? { plugin, config: parsed.config, raw } : (sink?.planned ?? null),
     keys,
-    keyConverter,
-    valueConverter,
+    keyConverter: keyConverter.planned,
+    valueConverter: valueConverter.planned,
     transforms,
     taskConfigs: plugin.taskConfigs(raw, keys['tasks.max']),
     worker: run.worker,
     connector: raw,
   };
-  return { plan, findings: unique };
+  return { plan, targets, findings: unique };
+}
+
+function asked<P extends { readonly config: ConfigDef<unknown>; readonly probeNeeds?: readonly string[] }>(
+  plugin: P,
+  parsed: { readonly partial: unknown; readonly wrong: readonly string[] },
+  raw: RawConfig,
+  place: (key: string) => KeyPlace,
+): Asked<P> | null {
+  if (parsed.partial === null || parsed.wrong.some((key) => plugin.probeNeeds?.includes(key))) return null;
+  const written = (key: string): KeyPlace => place(writtenName(plugin.config, raw, key));
+  return { plugin, config: parsed.partial, raw, broken: parsed.wrong.length > 0, place: written };
+}
+
+/** Kafka's client keys: an override of the connector's, or where the worker has them. */
+function kafkaPlace(spec: ConnectorSpec, run: RunConfig): (key: string) => KeyPlace {
+  const prefix = spec.keyPrefix === 'debezium.source.' ? 'debezium.sink.kafka.producer.' : 'worker.';
+  return (key) => {
+    const override = ['producer', 'consumer', 'admin'].map((use) => `${use}.override.${key}`).find((k) => spec.origins.has(k));
+    if (override !== undefined) return placeOf(spec, override);
+    const places = ['', 'producer.', 'consumer.'].map((use) => run.workerPlaces?.get(use + key));
+    return places.find((p) => p !== undefined) ?? { key: prefix + key, origin: null };
+  };
 }
 
 /** A worker's converters, topic creation and offset file stand in where the connector says nothing. */
@@ -150,9 +207,14 @@ function withWorkerDefaults(spec: ConnectorSpec, run: RunConfig): RawConfig {
   return raw;
 }
 
-function planSink(type: string, spec: ConnectorSpec, run: RunConfig, plugins: Plugins, findings: ConfigFinding[]): ConnectorPlan['sink'] {
+interface PlannedSink {
+  readonly planned: ConnectorPlan['sink'];
+  readonly asked: Asked<SinkConnector> | null;
+}
+
+function planSink(type: string, spec: ConnectorSpec, run: RunConfig, plugins: Plugins, findings: ConfigFinding[]): PlannedSink | null {
   const embedded = spec.sink;
-  if (embedded === null) return null;
+  if (embedded === null || type === '') return null;
   const plugin = findPlugin(plugins.sinks, type);
   if (plugin === undefined) {
     findings.push({
@@ -166,21 +228,27 @@ function planSink(type: string, spec: ConnectorSpec, run: RunConfig, plugins: Pl
     });
     return null;
   }
+  const place = (key: string): KeyPlace => ({ key: embedded.keyPrefix + key, origin: embedded.origins.get(key) ?? null });
   const at = { keyPrefix: embedded.keyPrefix, origins: embedded.origins, findings };
-  const { config, unknown } = parseFindings<unknown>(plugin.config, embedded.config, at);
+  const parsed = parseFindings<unknown>(plugin.config, embedded.config, at);
+  const { config, unknown } = parsed;
   const known = claimedNames(plugin.config);
   for (const key of unknown)
     findings.push(unknownKey(key, known, { strict: run.strict, keyPrefix: embedded.keyPrefix, origin: embedded.origins.get(key) ?? null }));
-  return config === null ? null : { plugin, config, raw: embedded.config };
+  return {
+    planned: config === null ? null : { plugin, config, raw: embedded.config },
+    asked: asked(plugin, parsed, embedded.config, place),
+  };
 }
 
 function planConverter(
   part: 'key' | 'value',
   raw: RawConfig,
   spec: ConnectorSpec,
+  run: RunConfig,
   plugins: Plugins,
   findings: ConfigFinding[],
-): PlannedConverter | null {
+): { readonly planned: PlannedConverter | null; readonly asked: Asked<ConverterPlugin> | null } | null {
   const prefix = `${part}.converter`;
   const given = raw[prefix] ?? 'org.apache.kafka.connect.json.JsonConverter';
   const plugin = findPlugin(plugins.converters, given);
@@ -189,10 +257,9 @@ function planConverter(
       severity: 'error',
       code: 'CDC_CONFIG_INVALID',
       kind: 'config',
-      key: spec.keyPrefix + prefix,
+      ...placeOf(spec, prefix),
       message: `Class ${given} could not be found.`,
       hint: `one of ${plugins.converters.map((c) => c.names[0]).join(', ')}`,
-      origin: spec.origins.get(prefix) ?? null,
     });
     return null;
   }
@@ -201,11 +268,21 @@ function planConverter(
       .filter(([k]) => k.startsWith(`${prefix}.`))
       .map(([k, v]) => [k.slice(prefix.length + 1), v]),
   );
-  const shown = spec.sink === null && spec.keyPrefix !== 'debezium.source.' ? `${spec.keyPrefix}${prefix}.` : `debezium.format.${part}.`;
-  const { config, unknown } = parseFindings(plugin.config, settings, { keyPrefix: shown, origins: new Map(), findings });
+  const base = placeOf(spec, prefix);
+  const place = (key: string): KeyPlace => {
+    const full = `${prefix}.${key}`;
+    if (spec.elsewhere?.has(full) === true || spec.origins.has(full)) return placeOf(spec, full);
+    return { key: `${base.key}.${key}`, origin: null };
+  };
+  const parsed = parseFindings(plugin.config, settings, { keyPrefix: '', origins: new Map(), findings, place });
   const known = claimedNames(plugin.config);
-  for (const key of unknown) findings.push(unknownKey(key, known, { strict: false, keyPrefix: shown, origin: null }));
-  return config === null ? null : { plugin, raw: settings };
+  for (const key of parsed.unknown) {
+    const at = place(key);
+    findings.push(
+      unknownKey(key, known, { strict: run.strict, keyPrefix: at.key.slice(0, at.key.length - key.length), origin: at.origin }),
+    );
+  }
+  return { planned: parsed.config === null ? null : { plugin, raw: settings }, asked: asked(plugin, parsed, settings, place) };
 }
 
 /** The configuration as REST shows it: as written, secrets masked. */

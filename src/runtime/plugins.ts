@@ -14,6 +14,8 @@ export interface ConverterPlugin {
   /** Keys after `key.converter.` or `value.converter.`. */
   readonly config: ConfigDef<unknown>;
   create(raw: RawConfig, part: 'key' | 'value', context: ConverterContext): Converter;
+  /** Keys without which it cannot be asked. */
+  readonly probeNeeds?: readonly string[];
   /** Asks what the converter needs (a schema registry); never throws. Keys are relative to the converter's. */
   probe?(raw: RawConfig, signal: AbortSignal): Promise<readonly Finding[]>;
 }
@@ -36,8 +38,8 @@ export interface KafkaEnds {
     context: TaskContext,
     sink: { committedOffset?(partition: SourcePartition): Promise<SourceOffset | null> },
   ): KafkaConsumerEnd;
-  /** Whether the brokers can be reached; never throws. */
-  probe(worker: RawConfig, connector: RawConfig, signal: AbortSignal): Promise<readonly Finding[]>;
+  /** Whether client settings are right and the brokers can be reached; never throws. */
+  probe(worker: RawConfig, connector: RawConfig, use: 'producer' | 'consumer', signal: AbortSignal): Promise<readonly Finding[]>;
 }
 
 export interface KafkaConsumerEnd {

@@ -1,49 +1,77 @@
 import type { ConfigFinding } from '../config/run-config.ts';
-import type { Finding } from '../spi/connector.ts';
+import { CdcError } from '../model/errors.ts';
+import type { SourceOffset, SourcePartition } from '../model/offset.ts';
+import type { CommittedOffset, Finding } from '../spi/connector.ts';
 import { asCdcError } from './error-policy.ts';
-import type { ConnectorPlan } from './plan.ts';
+import type { Asked, ProbeTargets } from './plan.ts';
 import type { Plugins } from './plugins.ts';
 
-/** Asks every system a connector needs, all at once, and gathers everything they find. Never throws. */
-export async function probePlan(plan: ConnectorPlan, plugins: Plugins, signal: AbortSignal): Promise<readonly ConfigFinding[]> {
-  const { spec } = plan;
-  const place =
-    (prefix: string, origins: ReadonlyMap<string, string>) =>
-    (f: Finding): ConfigFinding => ({ ...f, key: prefix + f.key, origin: origins.get(f.key) ?? null });
-  const own = place(spec.keyPrefix, spec.origins);
-  const probes: Promise<readonly ConfigFinding[]>[] = [];
-  const { source, sink, mode } = plan;
-  if (source !== null) probes.push(guarded(source.plugin.probe(source.config, signal)).then((all) => all.map(own)));
-  if (sink !== null) {
-    const named = spec.sink === null ? own : place(spec.sink.keyPrefix, spec.sink.origins);
-    probes.push(guarded(sink.plugin.probe(sink.config, signal)).then((all) => all.map(named)));
-  }
-  if (mode !== 'embedded' && plugins.kafka !== null) {
-    const prefix = spec.keyPrefix === 'debezium.source.' ? 'debezium.sink.kafka.producer.' : 'worker.';
-    probes.push(guarded(plugins.kafka.probe(plan.worker, spec.config, signal)).then((all) => all.map(place(prefix, new Map()))));
-  }
-  const converters = [
-    ['key', plan.keyConverter],
-    ['value', plan.valueConverter],
-  ] as const;
-  const asked = new Set<string>();
-  for (const [part, { plugin, raw }] of converters) {
-    const same = JSON.stringify([plugin.names[0], raw]);
-    if (plugin.probe === undefined || asked.has(same)) continue;
-    asked.add(same);
-    const prefix = spec.keyPrefix === 'debezium.source.' ? `debezium.format.${part}.` : `${spec.keyPrefix}${part}.converter.`;
-    probes.push(guarded(plugin.probe(raw, signal)).then((all) => all.map(place(prefix, new Map()))));
-  }
-  return (await Promise.all(probes)).flat();
+/** How much longer than its signal a probe may take before the others' findings are told without it, ms. */
+const GRACE_MS = 1000;
+
+export interface ProbeOptions {
+  readonly plugins: Plugins;
+  /** The process's offset store, opened; null when it could not be. */
+  readonly offsets: { load(connector: string, partition: SourcePartition): Promise<SourceOffset | null> } | null;
 }
 
-/** A probe promises not to throw; one that does all the same must not take the others' findings with it. */
-async function guarded(probe: Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+/** Asks every system a connector needs, all at once, and gathers everything they find. Never throws, changes nothing. */
+export async function probeTargets(t: ProbeTargets, o: ProbeOptions, signal: AbortSignal): Promise<readonly ConfigFinding[]> {
+  const probes: Promise<readonly ConfigFinding[]>[] = [];
+  const ask = (probe: Promise<readonly Finding[]>, part: Pick<Asked<unknown>, 'place' | 'broken'>, at: string): void => {
+    const told = (f: Finding): boolean => f.severity === 'error' || !part.broken;
+    probes.push(guarded(probe, at, signal).then((all) => all.filter(told).map((f) => ({ ...f, ...part.place(f.key) }))));
+  };
+  const { source, sink, kafka } = t;
+  if (source !== null) ask(source.plugin.probe(source.config, signal, committedOf(t, o)), source, 'connector.class');
+  if (sink !== null) ask(sink.plugin.probe(sink.config, signal), sink, 'connection.url');
+  if (kafka !== null && o.plugins.kafka !== null) {
+    const use = t.mode === 'kafka-to-sink' ? 'consumer' : 'producer';
+    ask(o.plugins.kafka.probe(kafka.worker, kafka.connector, use, signal), { ...kafka, broken: false }, 'bootstrap.servers');
+  }
+  const asked = new Set<string>();
+  for (const converter of t.converters) {
+    const same = JSON.stringify([converter.plugin.names[0], converter.raw]);
+    if (converter.plugin.probe === undefined || asked.has(same)) continue;
+    asked.add(same);
+    ask(converter.plugin.probe(converter.raw, signal), converter, 'schema.registry.url');
+  }
+  const all = (await Promise.all(probes)).flat();
+  return all.filter((f, i) => all.findIndex((g) => g.key === f.key && g.message === f.message) === i);
+}
+
+/** Where the offset is that a source resumes from; undefined when it cannot be known. */
+function committedOf(t: ProbeTargets, o: ProbeOptions): CommittedOffset | undefined {
+  const { sink, name } = t;
+  const { offsets } = o;
+  if (t.mode === 'embedded') {
+    if (sink === null) return undefined;
+    const { plugin, config } = sink;
+    if (plugin.committedOffset !== undefined) return async (partition) => (await plugin.committedOffset?.(config, name, partition)) ?? null;
+  }
+  return offsets === null ? undefined : (partition) => offsets.load(name, partition);
+}
+
+/** A probe promises not to throw and to heed its signal; one that breaks this must not take the others' findings with it. */
+async function guarded(probe: Promise<readonly Finding[]>, at: string, signal: AbortSignal): Promise<readonly Finding[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const onAbort = (): void => {
+      const error = new CdcError('CDC_CHECK_TIMEOUT', 'environment', 'the checks took too long', {
+        hint: 'check the address and the network',
+      });
+      timer = setTimeout(() => reject(error), GRACE_MS);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
   try {
-    return await probe;
+    return await Promise.race([probe, late]);
   } catch (thrown) {
     const error = asCdcError(thrown);
     const kind = error.kind === 'config' ? 'config' : 'environment';
-    return [{ severity: 'error', code: error.code, kind, key: '', message: error.message, hint: error.hint ?? 'see the log' }];
+    return [{ severity: 'error', code: error.code, kind, key: at, message: error.message, hint: error.hint ?? 'see the log' }];
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -143,7 +143,12 @@ test('rows go from MySQL into the file; SIGTERM drains with 0; the next start go
           .map((l) => JSON.parse(l))
           .filter((l) => l.topic === `${name}.${name}.t`)
       : [];
-  const start = () => new Riverbend(['run', path], { logFile: join(dir, `${name}.log`), httpPort });
+  const started: Riverbend[] = [];
+  const start = (): Riverbend => {
+    const riverbend = new Riverbend(['run', path], { logFile: join(dir, `${name}.log`), httpPort });
+    started.push(riverbend);
+    return riverbend;
+  };
   try {
     await admin.query(
       `CREATE DATABASE ${name}; CREATE TABLE ${name}.t (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO ${name}.t VALUES (1, 'a'), (2, 'b')`,
@@ -151,6 +156,8 @@ test('rows go from MySQL into the file; SIGTERM drains with 0; the next start go
     const first = start();
     await first.ready();
     assert.equal(first.running, true, first.log());
+    // Ready says that streaming began; the last rows of the snapshot may still be on their way to the file.
+    await until('the snapshot', 10_000, () => rows().length >= 2);
     assert.deepEqual(
       rows().map((r) => [r.value?.op, r.value?.after.id]),
       [
@@ -192,6 +199,7 @@ test('rows go from MySQL into the file; SIGTERM drains with 0; the next start go
     assert.equal((await riverbend(['offsets', 'reset', path])).code, 0);
     assert.equal((await riverbend(['offsets', 'list', path])).stdout, '');
   } finally {
+    for (const riverbend of started) await riverbend.kill9();
     await admin.query(`DROP DATABASE IF EXISTS ${name}`);
     await admin.end();
   }

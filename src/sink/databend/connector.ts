@@ -3,9 +3,13 @@ import type { Finding, SinkConnector } from '../../spi/connector.ts';
 import { DatabendSession } from './client.ts';
 import { type DatabendConfig, databendConfig, endpointOf } from './config.ts';
 import { quoteLiteral } from './dialect.ts';
+import type { Endpoint } from './dsn.ts';
 import { databendError } from './errors.ts';
+import { DatabendOffsetStore } from './offset-store.ts';
 import { DatabendSinkTask } from './sink-task.ts';
-import { checkStage } from './stage-check.ts';
+
+/** What Databend answers where neither database nor table of the offsets exist. */
+const ABSENT: ReadonlySet<string> = new Set(['CDC_DATABEND_TABLE_MISSING', 'CDC_DATABEND_SCHEMA']);
 
 /** Sink connector for Databend; its names are those of databend-kafka-connect. */
 export const databendSinkConnector: SinkConnector<DatabendConfig> = {
@@ -13,7 +17,20 @@ export const databendSinkConnector: SinkConnector<DatabendConfig> = {
   names: ['com.databend.kafka.connect.DatabendSinkConnector', 'DatabendSinkConnector', 'DatabendSink', 'databend'],
   version: '0.1.0',
   config: databendConfig,
+  probeNeeds: ['connection.url', 'connection.user', 'connection.password', 'connection.database', 'connection.ssl'],
   probe,
+  async committedOffset(config, connector, partition) {
+    const store = new DatabendOffsetStore(config);
+    try {
+      return await store.load(connector, partition);
+    } catch (error) {
+      // No table yet: nothing was ever committed.
+      if (error instanceof CdcError && ABSENT.has(error.code)) return null;
+      throw error;
+    } finally {
+      await store.stop();
+    }
+  },
   taskConfigs: (raw, maxTasks) => Array.from({ length: Math.max(1, maxTasks) }, () => raw),
   createTask: (config, context) => new DatabendSinkTask(config, context),
 };
@@ -52,7 +69,7 @@ async function probe(config: DatabendConfig, signal: AbortSignal): Promise<reado
   const session = new DatabendSession(endpointOf(config), Math.min(30, config['connection.query_timeout']));
   try {
     const endpoint = endpointOf(config);
-    await session.query('SELECT version()', 'connect to Databend');
+    await inTime(session.query('SELECT version()', 'connect to Databend'), endpoint, signal);
     const known = await session.query(
       `SELECT 1 FROM system.databases WHERE name = ${quoteLiteral(endpoint.database)}`,
       'look up the database',
@@ -66,19 +83,43 @@ async function probe(config: DatabendConfig, signal: AbortSignal): Promise<reado
         message: `database "${endpoint.database}" does not exist`,
         hint: 'create it, or set auto.create=true',
       });
-    await checkStage(endpoint, session, 'check', process.pid, signal);
   } catch (caught) {
     const error = caught instanceof CdcError ? caught : databendError(caught, 'connect to Databend');
     findings.push({
       severity: 'error',
       code: error.code,
       kind: error.kind === 'config' ? 'config' : 'environment',
-      key: error.code === 'CDC_DATABEND_AUTH' ? 'connection.user' : 'connection.url',
+      key: error.code === 'CDC_DATABEND_AUTH' ? credentialsKey(config) : 'connection.url',
       message: error.message,
       hint: error.hint ?? '',
     });
   } finally {
-    await session.close();
+    // A connection that is still being made is not waited for.
+    if (signal.aborted) session.reset();
+    else await session.close();
   }
   return findings;
+}
+
+/** Where the password, or else the user, was given. */
+function credentialsKey(config: DatabendConfig): keyof DatabendConfig {
+  if (config['connection.password'] !== null) return 'connection.password';
+  return config['connection.user'] === null ? 'connection.url' : 'connection.user';
+}
+
+async function inTime<T>(answer: Promise<T>, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
+  answer.catch(() => {});
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener(
+      'abort',
+      () =>
+        reject(
+          new CdcError('CDC_DATABEND_CONNECTION', 'retriable', `Databend does not answer in time at ${endpoint.host}:${endpoint.port}`, {
+            hint: 'check connection.url and the network',
+          }),
+        ),
+      { once: true },
+    );
+  });
+  return Promise.race([answer, late]);
 }

@@ -4,9 +4,9 @@ import type { Finding, SourceConnector } from '../../spi/connector.ts';
 import { filterConfig } from './codec-config.ts';
 import { type MySqlConfig, mariadbConfig, mysqlConfig } from './config.ts';
 import { connect } from './connection.ts';
-import type { FlavourName } from './flavour.ts';
+import { type FlavourName, flavourOf } from './flavour.ts';
 import { historyFindings } from './history.ts';
-import { checkServer } from './server-check.ts';
+import { checkServer, checkStoredOffset } from './server-check.ts';
 import { MySqlSourceTask } from './source-task.ts';
 
 const VERSION = '0.1.0';
@@ -21,7 +21,16 @@ function connector(
     names,
     version: VERSION,
     config,
-    async probe(c, signal) {
+    probeNeeds: [
+      'database.hostname',
+      'database.port',
+      'database.user',
+      'database.password',
+      'database.ssl.mode',
+      'connect.timeout.ms',
+      'database.query.timeout.ms',
+    ],
+    async probe(c, signal, committed) {
       const findings: Finding[] = [...historyFindings(c)];
       try {
         const filter = compileTableFilter(filterConfig(c));
@@ -30,6 +39,7 @@ function connector(
           findings.push(
             ...(await checkServer(connection, c, flavour, { includes: (database, table) => filter.includes({ database, table }) }, signal)),
           );
+          if (committed !== undefined) findings.push(...(await checkStoredOffset(connection, c, flavourOf(flavour), committed, signal)));
         } finally {
           await connection.end();
         }
@@ -37,7 +47,12 @@ function connector(
         if (isAborted(error))
           findings.push(
             findingOf(
-              new CdcError('CDC_MYSQL_UNREACHABLE', 'environment', 'the checks of the server took too long', { hint: 'check the network' }),
+              new CdcError(
+                'CDC_MYSQL_UNREACHABLE',
+                'environment',
+                `the server ${c['database.hostname']}:${c['database.port']} does not answer in time`,
+                { hint: 'check database.hostname, database.port and the network' },
+              ),
             ),
           );
         else findings.push(findingOf(error));
@@ -51,7 +66,8 @@ function connector(
 
 function findingOf(error: unknown): Finding {
   const e = error instanceof CdcError ? error : new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `the checks failed: ${String(error)}`);
-  const key = e.code === 'CDC_MYSQL_PRIVILEGE' ? 'database.user' : 'database.hostname';
+  const denied = String(e.context['code'] ?? '').startsWith('ER_ACCESS_DENIED');
+  const key = denied ? 'database.password' : e.code === 'CDC_MYSQL_PRIVILEGE' ? 'database.user' : 'database.hostname';
   return {
     severity: 'error',
     code: e.code,

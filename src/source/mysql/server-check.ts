@@ -1,7 +1,10 @@
-import type { Finding } from '../../spi/connector.ts';
+import type { SourceOffset } from '../../model/offset.ts';
+import type { CommittedOffset, Finding } from '../../spi/connector.ts';
+import { parseBinlogOffset } from './binlog-offset.ts';
 import type { MySqlConfig } from './config.ts';
 import type { MySqlConnection, ResultRow } from './connection.ts';
 import { type Flavour, type FlavourName, flavourOf } from './flavour.ts';
+import { positionState } from './position-check.ts';
 
 /** What the checks need to know of the tables; the filter is compiled by the caller. */
 export interface TableScope {
@@ -48,6 +51,40 @@ export async function checkServer(
   await checkServerId(connection, config, vars, flavour, out, signal);
   await checkTables(connection, config, flavourName, version, scope, out, signal);
   return out;
+}
+
+/** Whether the server still has what comes after the stored offset; nothing to say where a snapshot would be taken anyway. */
+export async function checkStoredOffset(
+  connection: MySqlConnection,
+  config: MySqlConfig,
+  flavour: Flavour,
+  committed: CommittedOffset,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  if (['always', 'initial_only', 'when_needed'].includes(config['snapshot.mode'])) return [];
+  const key = 'snapshot.mode';
+  let stored: SourceOffset | null;
+  const late = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
+  try {
+    stored = await Promise.race([committed({ server: config['topic.prefix'] }), late]);
+  } catch {
+    return []; // where offsets are kept is asked by others
+  }
+  if (stored === null) return [];
+  const offset = parseBinlogOffset(stored);
+  if (offset === null)
+    return [
+      error(
+        'CDC_OFFSET_INVALID',
+        'topic.prefix',
+        `the stored offset of "${config['topic.prefix']}" is not a binlog offset`,
+        'correct or reset it: riverbend offsets',
+      ),
+    ];
+  // An unfinished snapshot starts over.
+  if (offset.snapshot) return [];
+  const wrong = await positionState(connection, flavour, offset, signal);
+  return wrong === null ? [] : [error(wrong.code, key, `${wrong.message} (${offset.file}:${offset.pos})`, wrong.hint ?? '')];
 }
 
 function checkSettings(vars: ReadonlyMap<string, string>, flavour: FlavourName, out: Finding[]): void {
