@@ -243,20 +243,25 @@ export function writeLong(n: number, buf: Buffer, at: number): number {
   return pos;
 }
 
-/** Any 64-bit integer as zig-zag varint. */
+const WORD = new BigInt64Array(1);
+const HALVES = new Uint32Array(WORD.buffer);
+const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
+
+/** Any 64-bit integer as zig-zag varint; in two halves, because every operation on a bigint makes a new one. */
 export function writeBigLong(n: bigint, buf: Buffer, at: number): number {
+  WORD[0] = n;
+  const low = HALVES[LOW] as number;
+  const high = HALVES[1 - LOW] as number;
+  const sign = (high | 0) >> 31;
+  let z = ((low << 1) ^ sign) >>> 0;
+  let top = (((high << 1) | (low >>> 31)) ^ sign) >>> 0;
   let pos = at;
-  const zigzag = BigInt.asUintN(64, (n << 1n) ^ (n >> 63n));
-  let low = Number(zigzag & 0xfffffffn);
-  let high = Number((zigzag >> 28n) & 0xfffffffn);
-  let top = Number(zigzag >> 56n);
-  while (high > 0 || top > 0 || low > 127) {
-    buf[pos++] = (low & 127) | 128;
-    low = (low >>> 7) | ((high & 127) << 21);
-    high = (high >>> 7) | ((top & 127) << 21);
+  while (top > 0 || z > 127) {
+    buf[pos++] = (z & 127) | 128;
+    z = ((z >>> 7) | (top << 25)) >>> 0;
     top >>>= 7;
   }
-  buf[pos++] = low;
+  buf[pos++] = z;
   return pos;
 }
 

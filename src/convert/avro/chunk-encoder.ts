@@ -102,6 +102,9 @@ export class EnvelopeEncoder implements ChunkEncoder {
   readonly #plan: PlanNode;
   readonly #header: Buffer;
   readonly #placeholder: Placeholder;
+  readonly #end: unknown[];
+  #endUs = -1;
+  #scratch = Buffer.allocUnsafeSlow(1024);
 
   constructor(plan: PlanNode, table: TableSchema, schemaId: number, placeholder: Placeholder) {
     const names = Object.keys(ENVELOPE);
@@ -112,6 +115,7 @@ export class EnvelopeEncoder implements ChunkEncoder {
     this.#plan = plan;
     this.#header = wireHeader(schemaId);
     this.#placeholder = placeholder;
+    this.#end = new Array<unknown>(plan.fields.length).fill(null);
   }
 
   encode(chunk: RowChunk, out: ByteWriter, into: (Buffer | null)[]): void {
@@ -123,13 +127,17 @@ export class EnvelopeEncoder implements ChunkEncoder {
     const placeholder = this.#placeholder;
     const before = this.#before;
     const after = this.#after;
-    const source = this.#plan.fields[ENVELOPE.source] as PlanNode;
-    const head = encodeFields(source, chunk.source.values, 0, SOURCE_ROW_FIELD);
-    const tail = Buffer.concat([
-      encodeFields(source, chunk.source.values, SOURCE_ROW_FIELD + 1, source.fields.length),
-      transactionStart(this.#plan.fields[ENVELOPE.transaction] as PlanNode, transaction === null ? null : transaction.id),
-    ]);
-    const end = this.#end(chunk);
+    if (count === 1) {
+      this.#encodeOne(chunk, beforeRows?.[0] ?? null, afterRows?.[0] ?? null, out);
+      into.push(out.cut());
+      return;
+    }
+    const scratch = this.#scratchFor(chunk);
+    const headEnd = this.#writeHead(chunk, scratch, 0);
+    const tailEnd = this.#writeTail(chunk, scratch, headEnd);
+    const head = scratch.subarray(0, headEnd);
+    const tail = scratch.subarray(headEnd, tailEnd);
+    const end = scratch.subarray(tailEnd, this.#writeEnd(chunk, scratch, tailEnd));
     const constant = WIRE_HEADER_BYTES + head.length + tail.length + end.length + 40;
     for (let i = 0; i < count; i++) {
       const b = beforeRows === null ? null : beforeRows[i];
@@ -156,30 +164,77 @@ export class EnvelopeEncoder implements ChunkEncoder {
     }
   }
 
+  /** A chunk of one row, which is what most transactions are made of: nothing to share, so nothing is put aside. */
+  #encodeOne(chunk: RowChunk, before: Row | null, after: Row | null, out: ByteWriter): void {
+    const placeholder = this.#placeholder;
+    out.reserve(
+      WIRE_HEADER_BYTES +
+        sizeBound(this.#before, before, placeholder) +
+        sizeBound(this.#after, after, placeholder) +
+        this.#sharedBound(chunk),
+    );
+    const { buf } = out;
+    buf.set(this.#header, out.pos);
+    let pos = encodeValue(this.#before, before, buf, out.pos + WIRE_HEADER_BYTES, placeholder);
+    pos = encodeValue(this.#after, after, buf, pos, placeholder);
+    pos = this.#writeHead(chunk, buf, pos);
+    pos = writeLong(chunk.firstRow, buf, pos);
+    pos = this.#writeTail(chunk, buf, pos);
+    if (chunk.transaction !== null) {
+      pos = writeLong(chunk.transaction.firstOrder, buf, pos);
+      pos = writeLong(chunk.transaction.firstCollectionOrder, buf, pos);
+    }
+    out.pos = this.#writeEnd(chunk, buf, pos);
+  }
+
+  /** Most bytes that everything but the row images takes. */
+  #sharedBound(chunk: RowChunk): number {
+    const source = this.#plan.fields[ENVELOPE.source] as PlanNode;
+    return sizeBound(source, chunk.source.values, null) + 3 * (chunk.transaction?.id.length ?? 0) + 120;
+  }
+
+  #scratchFor(chunk: RowChunk): Buffer {
+    const bound = this.#sharedBound(chunk);
+    if (this.#scratch.length < bound) this.#scratch = Buffer.allocUnsafeSlow(2 * bound);
+    return this.#scratch;
+  }
+
+  /** The source block up to its `row` field. */
+  #writeHead(chunk: RowChunk, buf: Buffer, pos: number): number {
+    return writeFields(this.#plan.fields[ENVELOPE.source] as PlanNode, chunk.source.values, 0, SOURCE_ROW_FIELD, buf, pos);
+  }
+
+  /** The source block behind `row`, and null or the transaction block up to its two counters. */
+  #writeTail(chunk: RowChunk, buf: Buffer, at: number): number {
+    const source = this.#plan.fields[ENVELOPE.source] as PlanNode;
+    let pos = writeFields(source, chunk.source.values, SOURCE_ROW_FIELD + 1, source.fields.length, buf, at);
+    const plan = this.#plan.fields[ENVELOPE.transaction] as PlanNode;
+    if (chunk.transaction === null) {
+      buf[pos] = plan.nullTag;
+      return pos + 1;
+    }
+    if (plan.valueTag >= 0) buf[pos++] = plan.valueTag;
+    return encodeValue(plan.fields[0] as PlanNode, chunk.transaction.id, buf, pos, null);
+  }
+
   /** `op`, `ts_ms`, `ts_us`, `ts_ns`. */
-  #end(chunk: RowChunk): Buffer {
+  #writeEnd(chunk: RowChunk, buf: Buffer, pos: number): number {
     const us = chunk.processedUs;
-    const values: unknown[] = new Array(this.#plan.fields.length).fill(null);
+    const values = this.#end;
     values[ENVELOPE.op] = chunk.op;
     values[ENVELOPE.tsMs] = Math.floor(us / 1000);
     values[ENVELOPE.tsUs] = us;
-    values[ENVELOPE.tsNs] = BigInt(us) * 1000n;
-    return encodeFields(this.#plan, values, ENVELOPE.op, this.#plan.fields.length);
+    if (us !== this.#endUs) {
+      values[ENVELOPE.tsNs] = BigInt(us) * 1000n;
+      this.#endUs = us;
+    }
+    return writeFields(this.#plan, values, ENVELOPE.op, this.#plan.fields.length, buf, pos);
   }
 }
 
-/** The fields `from`…`to` of a struct, encoded on their own. */
-function encodeFields(struct: PlanNode, values: readonly unknown[], from: number, to: number): Buffer {
-  let size = 16;
-  for (let i = from; i < to; i++) size += sizeBound(struct.fields[i] as PlanNode, values[i], null) + 1;
-  const buf = Buffer.alloc(size);
-  let pos = 0;
+/** The fields `from`…`to` of a struct, without the struct around them. */
+function writeFields(struct: PlanNode, values: readonly unknown[], from: number, to: number, buf: Buffer, at: number): number {
+  let pos = at;
   for (let i = from; i < to; i++) pos = encodeValue(struct.fields[i] as PlanNode, values[i], buf, pos, null);
-  return buf.subarray(0, pos);
-}
-
-/** Null, or the transaction block up to its two counters. */
-function transactionStart(plan: PlanNode, id: string | null): Buffer {
-  if (id === null) return Buffer.from([plan.nullTag]);
-  return Buffer.concat([Buffer.from(plan.valueTag >= 0 ? [plan.valueTag] : []), encodeFields(plan, [id], 0, 1)]);
+  return pos;
 }

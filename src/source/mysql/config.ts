@@ -485,7 +485,7 @@ function definition(flavour: 'mysql' | 'mariadb'): ConfigDef<MySqlConfig> {
 
       'max.batch.size': int(2048, F, 'Rows of one batch.', { min: 1 }),
       'max.queue.size': int(8192, F, 'Rows held between reader and batch.', { min: 1 }),
-      'max.queue.size.in.bytes': int(0, F, 'Bytes held between reader and batch; 0 means 128 MiB.'),
+      'max.queue.size.in.bytes': int(0, F, 'Bytes held between reader and batch; 0 means 32 MiB.'),
       'poll.interval.ms': int(500, F, 'Longest wait for a batch, milliseconds.', { min: 1 }),
       'poll.dispatch.interval.ms': int(0, F, 'Debezium: interval of its dispatcher.', { refused: NOT_YET }),
       'queue.provider.type': str('memory', F, 'Kind of queue.', { refused: NOT_YET }),

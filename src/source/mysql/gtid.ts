@@ -24,10 +24,23 @@ function parseNumber(text: string): number {
   return n;
 }
 
+function interval(from: number, to: number): string {
+  return from === to ? `:${from}` : `:${from}-${to}`;
+}
+
+function formatSource(source: string, intervals: Intervals): string {
+  let text = source;
+  for (const [a, b] of intervals) text += interval(a, b);
+  return text;
+}
+
 export class MySqlGtidSet implements GtidState {
   readonly #sources: Map<string, Intervals>;
-  readonly #texts = new Map<string, string>();
   #text: string | null = null;
+  /** The source of the newest transaction, and the text before and behind the end of its last interval; '' = to be made anew. */
+  #lastSource = '';
+  #before = '';
+  #after = '';
 
   private constructor(sources: Map<string, Intervals>) {
     this.#sources = sources;
@@ -54,20 +67,39 @@ export class MySqlGtidSet implements GtidState {
 
   add(gtid: string): void {
     const colon = gtid.lastIndexOf(':');
-    const source = gtid.slice(0, colon);
+    const source = colon === this.#lastSource.length && gtid.startsWith(this.#lastSource) ? this.#lastSource : gtid.slice(0, colon);
     const n = parseNumber(gtid.slice(colon + 1));
     const last = this.#sources.get(source)?.at(-1);
+    if (last === undefined || last[1] + 1 !== n) {
+      this.#addRange(source, n, n);
+      return;
+    }
+    last[1] = n;
+    if (source !== this.#lastSource) this.#surround(source);
     this.#text = null;
-    if (last !== undefined && last[1] + 1 === n) {
-      last[1] = n;
-      this.#texts.delete(source);
-    } else this.#addRange(source, n, n);
+  }
+
+  /** Remembers what stands around the end of the newest interval of `source`, so that the next text is made of three pieces. */
+  #surround(source: string): void {
+    let head = '';
+    let mine = '';
+    let tail = '';
+    for (const [name, intervals] of this.#sources) {
+      if (name === source) {
+        const newest = intervals.length - 1;
+        mine = intervals.reduce((text, [a, b], i) => text + (i === newest ? `:${a}` : interval(a, b)), name);
+      } else if (mine === '') head += `${formatSource(name, intervals)},`;
+      else tail += `,${formatSource(name, intervals)}`;
+    }
+    this.#lastSource = source;
+    this.#before = head + mine;
+    this.#after = tail;
   }
 
   #addRange(source: string, from: number, to: number): void {
     if (to < from) return;
     this.#text = null;
-    this.#texts.delete(source);
+    this.#lastSource = '';
     const merged: Intervals = [];
     let a = from;
     let b = to;
@@ -133,17 +165,9 @@ export class MySqlGtidSet implements GtidState {
 
   format(): string {
     if (this.#text !== null) return this.#text;
-    const parts: string[] = [];
-    for (const [source, intervals] of this.#sources) {
-      let text = this.#texts.get(source);
-      if (text === undefined) {
-        text = source;
-        for (const [a, b] of intervals) text += a === b ? `:${a}` : `:${a}-${b}`;
-        this.#texts.set(source, text);
-      }
-      parts.push(text);
-    }
-    this.#text = parts.join(',');
+    const newest = this.#lastSource === '' ? undefined : this.#sources.get(this.#lastSource)?.at(-1);
+    if (newest === undefined) this.#text = Array.from(this.#sources, ([name, intervals]) => formatSource(name, intervals)).join(',');
+    else this.#text = this.#before + (newest[0] === newest[1] ? '' : `-${newest[1]}`) + this.#after;
     return this.#text;
   }
 

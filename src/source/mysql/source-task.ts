@@ -20,7 +20,7 @@ import { StreamConnection } from './streaming/stream-connection.ts';
 import { DatabaseStreamSchema } from './streaming/stream-schema.ts';
 import { TransactionMetadata } from './streaming/transaction-metadata.ts';
 
-const DEFAULT_QUEUE_BYTES = 128 * 1024 * 1024;
+const DEFAULT_QUEUE_BYTES = 32 * 1024 * 1024;
 const LONGEST_POLL_MS = 500;
 
 /**
@@ -67,7 +67,9 @@ export class MySqlSourceTask implements SourceTask {
       ? contextHeaders(config['topic.prefix'], context.taskId, this.#flavour.name, context.clock.now())
       : [];
     const maxBytes = config['max.queue.size.in.bytes'];
-    this.#queue = new ChangeQueue({ maxRows: config['max.queue.size'], maxBytes: maxBytes > 0 ? maxBytes : DEFAULT_QUEUE_BYTES }, () => {
+    // Whatever lies here is rows as objects, the dearest form they have: a batch in waiting is enough, reading outruns all behind it.
+    const maxRows = Math.min(config['max.queue.size'], config['max.batch.size']);
+    this.#queue = new ChangeQueue({ maxRows, maxBytes: maxBytes > 0 ? maxBytes : DEFAULT_QUEUE_BYTES }, () => {
       this.#snapshotter?.resume();
       this.#reader?.continue();
     });

@@ -198,6 +198,15 @@ const Q_STATUS_SIZES: Readonly<Record<number, number>> = {
   130: 2,
 };
 
+/** Whether a QUERY event is the BEGIN of a transaction; all but a few are. */
+export function isBegin(buf: Buffer, body: number, end: number): boolean {
+  return (
+    end - 5 === body + 14 + buf.readUInt16LE(body + 11) + (buf[body + 8] as number) &&
+    buf.readUInt32BE(end - 5) === 0x42454749 &&
+    buf[end - 1] === 0x4e
+  );
+}
+
 /** QUERY_EVENT. Status variables are read as far as they are known: an unknown code ends them, as in the server's own reader. */
 export function parseQueryEvent(buf: Buffer, body: number, end: number): QueryEvent {
   const thread = buf.readUInt32LE(body);

@@ -11,6 +11,7 @@ import {
   EVENT,
   type GtidEvent,
   HEADER_BYTES,
+  isBegin,
   parseGtidEvent,
   parseMariaDbGtidEvent,
   parseQueryEvent,
@@ -342,7 +343,8 @@ export class BinlogReader {
         return;
       }
       case EVENT.QUERY:
-        this.#queryEvent(parseQueryEvent(buffer, body, end), eventPos);
+        if (isBegin(buffer, body, end)) this.#begin(eventPos, this.#o.flavour === 'mysql' ? buffer.readUInt32LE(body) : null, false);
+        else this.#queryEvent(parseQueryEvent(buffer, body, end), eventPos);
         return;
       case EVENT.MARIADB_QUERY_COMPRESSED: {
         const plain = this.#o.schema.inflate(buffer, start, end);
@@ -522,6 +524,8 @@ export class BinlogReader {
     ): void => {
       const transaction = metadata === null ? null : counted ? metadata.count(collection, count) : metadata.count(collection, 0);
       if (first + count <= from) return;
+      const offset =
+        resumable && !hold && !this.#xa.holding ? this.#offsetAt(this.#startFile, this.#startPos, this.#event, first + count) : null;
       const chunk: RowChunk = {
         kind: 'rows',
         table: schema,
@@ -535,11 +539,9 @@ export class BinlogReader {
         transaction,
         tombstones: this.#o.tombstones && part === 'd',
         otherKeys,
-        offset: null,
+        offset,
       };
-      const offset =
-        resumable && !hold && !this.#xa.holding ? this.#offsetAt(this.#startFile, this.#startPos, this.#event, first + count) : null;
-      chunks.push(offset === null ? chunk : { ...chunk, offset });
+      chunks.push(chunk);
       if (offset !== null) last = offset;
       emitted += count;
     };
