@@ -76,7 +76,8 @@ function numberSchema(text: string): Schema {
   if (!/^-?\d+$/.test(text)) return FLOAT64;
   const n = BigInt(text);
   if (BigInt.asIntN(32, n) === n) return INT32;
-  return BigInt.asIntN(64, n) === n ? INT64 : FLOAT64;
+  if (BigInt.asIntN(64, n) === n) return INT64;
+  throw new Unexpandable('it holds a whole number beyond 64 bits');
 }
 
 function kindOf(json: Json): string {

@@ -217,7 +217,8 @@ export const hoistField: TransformPlugin<{ readonly field: string }> = {
     const memo = new SchemaMemo();
     return (record) => {
       const { schema, value } = partOf(record, part);
-      if (schema === null) return record;
+      // Kafka Connect makes a map of a part that is not there.
+      if (schema === null) return withPart(record, part, null, new Map([[c.field, value]]));
       return withPart(
         record,
         part,
