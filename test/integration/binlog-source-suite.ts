@@ -5,101 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import mysql, { type Connection } from 'mysql2/promise';
-import type { Batch } from '../../src/model/chunk.ts';
 import type { SourceOffset } from '../../src/model/offset.ts';
 import { mariadbConnector, mysqlConnector } from '../../src/source/mysql/connector.ts';
-import type { SourceTask, SourceTaskContext } from '../../src/spi/connector.ts';
-import type { Logger, MetricGroup } from '../../src/spi/telemetry.ts';
+import { noMetrics, quiet, Run } from '../support/source-run.ts';
 import { until } from '../support/until.ts';
-
-const quiet: Logger = { child: () => quiet, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const noMetrics: MetricGroup = {
-  counter: () => ({ add: () => {} }),
-  gauge: () => ({ set: () => {} }),
-  histogram: () => ({ observe: () => {} }),
-};
-
-interface Seen {
-  /** `op table {row}`; updates `u table before after`. */
-  readonly text: string;
-  /** Resume point after the row's chunk. */
-  readonly offset: SourceOffset | null;
-}
-
-/** A running task and what it gave so far. */
-class Run {
-  readonly events: Seen[] = [];
-  readonly snapshotMarkers: string[] = [];
-  readonly ddl: string[] = [];
-  committed: SourceOffset | null;
-  error: unknown = null;
-  readonly task: SourceTask;
-  readonly #abort = new AbortController();
-  #loop: Promise<void> | null = null;
-
-  constructor(task: SourceTask, committed: SourceOffset | null) {
-    this.task = task;
-    this.committed = committed;
-  }
-
-  async start(): Promise<this> {
-    await this.task.start(this.#abort.signal);
-    this.#loop = this.#poll();
-    return this;
-  }
-
-  async #poll(): Promise<void> {
-    try {
-      while (!this.#abort.signal.aborted && this.task.finished?.() !== true) {
-        const batch = await this.task.poll(this.#abort.signal);
-        if (batch !== null) this.#take(batch);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    } catch (error) {
-      this.error = error;
-    }
-  }
-
-  #take(batch: Batch): void {
-    for (const chunk of batch.chunks) {
-      if (chunk.kind === 'schemaChange') {
-        if (chunk.source.snapshot === null) this.ddl.push(chunk.operations.map((o) => o.kind).join('+'));
-        continue;
-      }
-      if (chunk.kind !== 'rows') continue;
-      for (let i = 0; i < chunk.count; i++) {
-        const images = [chunk.before?.[i], chunk.after?.[i]].filter((r) => r !== undefined).map((r) => JSON.stringify(r));
-        this.events.push({
-          text: [chunk.op, chunk.table.id.table, ...images].join(' '),
-          offset: i === chunk.count - 1 ? chunk.offset : null,
-        });
-        if (chunk.source.snapshot !== null) this.snapshotMarkers.push(chunk.source.snapshot);
-      }
-    }
-    const last = batch.offsets.at(-1);
-    if (last !== undefined) this.committed = last.offset;
-  }
-
-  texts(): string[] {
-    return this.events.map((e) => e.text);
-  }
-
-  async seen(count: number): Promise<void> {
-    await until(
-      `${count} rows, of which ${this.events.length} came: ${String(this.error)}`,
-      20_000,
-      () => this.error !== null || this.events.length >= count,
-      5,
-    );
-    if (this.error !== null) throw this.error;
-  }
-
-  async stop(): Promise<void> {
-    this.#abort.abort();
-    await this.#loop;
-    await this.task.stop();
-  }
-}
 
 /** The same facts hold for both servers. */
 export function binlogSourceSuite(flavour: 'mysql' | 'mariadb', port: () => number): void {
@@ -141,15 +50,7 @@ export function binlogSourceSuite(flavour: 'mysql' | 'mariadb', port: () => numb
       'schema.history.internal.file.filename': join(folder, history),
       ...extra,
     });
-    const context: SourceTaskContext = {
-      name: 'c',
-      taskId: 0,
-      logger: quiet,
-      metrics: noMetrics,
-      clock: { now: () => Date.now() },
-      committed: async () => committed,
-    };
-    const r = new Run(connector.createTask(config, context), committed);
+    const r = new Run(connector, config, committed);
     runs.push(r);
     return await r.start();
   };
