@@ -72,7 +72,7 @@ export function parseFindings<C>(
     ];
     for (const { key, message } of errors) {
       const at = place(writtenName(def, raw, key));
-      context.findings.push({ severity: 'error', code: error.code, kind: 'config', ...at, message, hint: hintFor(def, key) });
+      context.findings.push({ severity: 'error', code: error.code, kind: 'config', ...at, message, hint: hintFor(def, key, message) });
     }
     const wrong = errors.map((e) => e.key);
     const claimed = claimedNames(def);
@@ -106,10 +106,12 @@ function standIn(key: ConfigKey<unknown>): string {
   return ['int', 'long', 'double'].includes(key.type) ? String(key.min ?? 0) : 'unset';
 }
 
-function hintFor(def: ConfigDef<unknown>, key: string): string {
+function hintFor(def: ConfigDef<unknown>, key: string, message: string): string {
   const known = def.keys[key];
   if (known === undefined) return 'correct the key and start again';
-  return known.allowed === undefined ? known.doc : `one of ${known.allowed.join(', ')}: ${known.doc}`;
+  if (message.includes('is not supported')) return 'remove it';
+  const allowed = known.allowed === undefined ? '' : `one of ${known.allowed.join(', ')}: `;
+  return `${message.startsWith('Missing') ? 'set it' : 'correct it'}: ${allowed}${known.doc}`;
 }
 
 /** Every name a definition answers to. */

@@ -30,7 +30,8 @@ export async function probeTargets(t: ProbeTargets, o: ProbeOptions, signal: Abo
     ask(o.plugins.kafka.probe(kafka.worker, kafka.connector, use, signal), { ...kafka, broken: false }, 'bootstrap.servers');
   }
   const asked = new Set<string>();
-  for (const converter of t.converters) {
+  // Embedded, rows reach the sink as they are: a registry that is named is not used.
+  for (const converter of t.mode === 'embedded' ? [] : t.converters) {
     const same = JSON.stringify([converter.plugin.names[0], converter.raw]);
     if (converter.plugin.probe === undefined || asked.has(same)) continue;
     asked.add(same);

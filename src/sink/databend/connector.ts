@@ -90,7 +90,7 @@ async function probe(config: DatabendConfig, signal: AbortSignal): Promise<reado
       code: error.code,
       kind: error.kind === 'config' ? 'config' : 'environment',
       key: error.code === 'CDC_DATABEND_AUTH' ? credentialsKey(config) : 'connection.url',
-      message: error.message,
+      message: error.code === 'CDC_DATABEND_CONNECTION' ? unreachable(config, error.message) : error.message,
       hint: error.hint ?? '',
     });
   } finally {
@@ -99,6 +99,13 @@ async function probe(config: DatabendConfig, signal: AbortSignal): Promise<reado
     else await session.close();
   }
   return findings;
+}
+
+/** The driver's chain of causes, shortened to the last one. */
+function unreachable(config: DatabendConfig, message: string): string {
+  const { host, port } = endpointOf(config);
+  const cause = message.includes(' -> ') ? `: ${message.slice(message.lastIndexOf(' -> ') + 4)}` : '';
+  return `Databend does not answer at ${host}:${port}${cause}`;
 }
 
 /** Where the password, or else the user, was given. */
