@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 enableCompileCache();
+// Rows that waited for a slow target make V8 allocate later rows among its old objects, where every dead one keeps what it points to alive
+// until the next full collection: 14 MB promoted per scavenge instead of 0.2, and a quarter of the CPU.
+setFlagsFromString('--no-allocation-site-pretenuring');
 // Loaded after the cache is on, which is most of the start-up time.
 const { runCommand } = await import('./cli/command.ts');
 

@@ -25,8 +25,7 @@ const LOW_MARK = 0.8;
 export class ChangeQueue {
   readonly #limits: QueueLimits;
   readonly #onDrain: () => void;
-  #entries: QueueEntry[] = [];
-  #head = 0;
+  readonly #entries: QueueEntry[] = [];
   #rows = 0;
   #bytes = 0;
   #full = false;
@@ -51,7 +50,7 @@ export class ChangeQueue {
   }
 
   get empty(): boolean {
-    return this.#head === this.#entries.length;
+    return this.#entries.length === 0;
   }
 
   push(entry: QueueEntry): void {
@@ -73,25 +72,19 @@ export class ChangeQueue {
       if (this.#error !== null) throw this.#error;
       return [];
     }
-    const from = this.#head;
     let rows = 0;
-    while (this.#head < this.#entries.length) {
-      const entry = this.#entries[this.#head] as QueueEntry;
-      if (this.#head > from && rows + entry.rows > maxRows) break;
+    let count = 0;
+    while (count < this.#entries.length) {
+      const entry = this.#entries[count] as QueueEntry;
+      if (count > 0 && rows + entry.rows > maxRows) break;
       // An entry without rows still costs a record; count it so that a stream of them is cut into batches too.
       rows += entry.rows > 0 ? entry.rows : entry.chunks.length;
       this.#rows -= entry.rows;
       this.#bytes -= entry.bytes;
-      this.#head++;
+      count++;
     }
-    const taken = this.#entries.slice(from, this.#head);
-    if (this.#head === this.#entries.length) {
-      this.#entries = [];
-      this.#head = 0;
-    } else if (this.#head > 4096) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
-    }
+    // Nothing taken may stay referenced here: what lives through a scavenge costs more than decoding it did.
+    const taken = this.#entries.splice(0, count);
     if (this.#full && this.#rows <= this.#limits.maxRows * LOW_MARK && this.#bytes <= this.#limits.maxBytes * LOW_MARK) {
       this.#full = false;
       this.#onDrain();

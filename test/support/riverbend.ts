@@ -18,11 +18,15 @@ export class Riverbend {
     const log = openSync(options.logFile, 'a');
     this.#logFile = options.logFile;
     this.#httpPort = options.httpPort;
-    this.#child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(ROOT, 'src', 'main.ts'), ...args], {
-      cwd: ROOT,
-      stdio: ['ignore', log, log],
-      env: { ...process.env, ...options.env },
-    });
+    this.#child = spawn(
+      process.execPath,
+      ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=16', join(ROOT, 'src', 'main.ts'), ...args],
+      {
+        cwd: ROOT,
+        stdio: ['ignore', log, log],
+        env: { ...process.env, ...options.env },
+      },
+    );
     closeSync(log);
     this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
   }
