@@ -128,6 +128,14 @@ export class MySqlSourceTask implements SourceTask {
     return batch;
   }
 
+  /** What no restart needs any more leaves the schema history once that is worth its while. */
+  async committed(_: SourcePartition, offset: SourceOffset): Promise<void> {
+    if (this.#history?.shouldCompact?.() !== true) return;
+    const at = parseBinlogOffset(offset);
+    // An interrupted snapshot starts anew and recovers nothing.
+    if (at !== null && !at.snapshot) await this.#schema?.compactHistory(at);
+  }
+
   progress(): TaskProgress {
     const snapshot = this.#phase === 'snapshot' ? (this.#snapshotter?.progress() ?? null) : null;
     return { phase: this.#phase, rowsTotal: this.#rowsTotal, lagMs: this.#lagMs(), snapshot };

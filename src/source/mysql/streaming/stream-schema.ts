@@ -79,7 +79,26 @@ export class DatabaseStreamSchema implements StreamSchema {
       const position = parseBinlogOffset(entry.position);
       if (position !== null && isAtOrBefore(this.#o.flavour, position, offset)) records.push(entry);
     });
+    if (records.length === 0) {
+      throw new CdcError('CDC_HISTORY_MISSING', 'environment', 'the schema history begins behind the stored offset', {
+        hint: 'restore the history that belongs to the offset, or reset the offsets (riverbend offsets) for a new snapshot',
+        context: { file: offset.file, pos: offset.pos },
+      });
+    }
     this.definitions.recover(records);
+  }
+
+  /** The history keeps one version a table of what happened up to `durable`, behind which no restart goes back, and all after it. */
+  async compactHistory(durable: BinlogOffset): Promise<void> {
+    const { history, flavour, logger } = this.#o;
+    await history.compact?.(
+      (stored) => {
+        const position = parseBinlogOffset(stored);
+        return position !== null && isAtOrBefore(flavour, position, durable);
+      },
+      (records) => this.definitions.compactHistory(records),
+    );
+    logger.info({ file: durable.file, pos: durable.pos }, 'schema history compacted');
   }
 
   get schemaChangeTopic(): string {
