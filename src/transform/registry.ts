@@ -35,6 +35,7 @@ export const TRANSFORMS: readonly TransformPlugin[] = [
   valueToKey,
 ] as unknown as readonly TransformPlugin[];
 
+const NOT_YET = 'this version does not have it yet';
 const SCRIPTING = 'it runs scripts in a language of the JVM; a Filter with a predicate, or RegexRouter, does without';
 
 /** Transforms that exist and riverbend will not run, with the reason. */
@@ -44,6 +45,13 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'io.debezium.transforms.TimezoneConverter': 'it rewrites temporal values zone by zone; convert them where they are read',
   'io.debezium.transforms.reselect.ReselectColumns':
     'it queries the source once per row; set binlog_row_image=FULL, then no column is missing',
+  'io.debezium.transforms.partitions.PartitionRouting': NOT_YET,
+  'io.debezium.transforms.EnforceRecordSize': NOT_YET,
+  'io.debezium.transforms.GeometryFormatTransformer': NOT_YET,
+  'io.debezium.transforms.SwapGeometryCoordinates': NOT_YET,
+  'io.debezium.transforms.VectorToJsonConverter': NOT_YET,
+  'io.debezium.connector.mysql.transforms.ReadToInsertEvent': NOT_YET,
+  'org.apache.kafka.connect.transforms.TimestampConverter': NOT_YET,
   'io.debezium.transforms.tracing.ActivateTracingSpan': 'there is no OpenTelemetry tracer in this process',
   'io.debezium.transforms.openlineage.OpenLineage': 'there is no OpenLineage client in this process',
 };
