@@ -39,6 +39,7 @@ function checkConnector(connector: Connector, maxLagMs: number | null): HealthCh
     }
     if (task.state === 'FINISHED') continue;
     if (task.state !== 'RUNNING') return check(`task ${task.id} is ${task.state}`, data);
+    if (progress?.failure != null) return check(`task ${task.id}: ${progress.failure.code}, ${progress.phase}`, data);
     if (progress !== null && progress.phase !== 'streaming') return check(`task ${task.id}: ${progress.phase}`, data);
     if (maxLagMs !== null && progress?.lagMs !== null && progress !== null && progress.lagMs > maxLagMs)
       return check(`task ${task.id} is ${progress.lagMs} ms behind, over ${maxLagMs}`, data);

@@ -1,3 +1,4 @@
+import { formatTrace } from '../runtime/error-policy.ts';
 import { type Connector, connectorTrace, type Herder } from '../runtime/herder.ts';
 import { connectState } from '../runtime/task-state.ts';
 import type { TaskWorker } from '../runtime/task-worker.ts';
@@ -48,8 +49,10 @@ export class ConnectorViews {
   }
 
   task(c: Connector, task: TaskWorker, restarting = false): TaskStatusView {
-    const trace = task.state === 'FAILED' || task.state === 'RESTARTING' ? task.trace : null;
-    const state = restarting ? 'RESTARTING' : connectState(task.state);
+    // A task that reconnects by itself is, for those who ask, one that restarts.
+    const lost = task.state === 'RUNNING' ? (task.progress()?.failure ?? null) : null;
+    const trace = lost !== null ? formatTrace(lost) : task.state === 'FAILED' || task.state === 'RESTARTING' ? task.trace : null;
+    const state = restarting || lost !== null ? 'RESTARTING' : connectState(task.state);
     return { id: task.id, state, worker_id: this.#workerId, version: versionOf(c), ...(trace === null ? {} : { trace }) };
   }
 }

@@ -1,4 +1,5 @@
 import type { Batch } from '../model/chunk.ts';
+import type { CdcError } from '../model/errors.ts';
 import type { SourceOffset, SourcePartition } from '../model/offset.ts';
 import type { ConfigDef, RawConfig } from './config-def.ts';
 import type { Converter } from './converter.ts';
@@ -60,6 +61,8 @@ export interface TaskProgress {
   /** `snapshot`, `streaming`, `recovering` … */
   readonly phase: string;
   readonly rowsTotal: number;
+  /** What the task is getting over by itself, a lost connection; null while all is well. */
+  readonly failure?: CdcError | null;
   /** Behind the source, milliseconds; null when not known. */
   readonly lagMs: number | null;
   /** Rows done and rows expected of a running snapshot; null otherwise. */

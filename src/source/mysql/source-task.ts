@@ -3,6 +3,7 @@ import { CdcError, isAborted } from '../../model/errors.ts';
 import type { PartitionOffset, SourceOffset, SourcePartition } from '../../model/offset.ts';
 import type { SourceTask, SourceTaskContext, TaskProgress } from '../../spi/connector.ts';
 import type { SchemaHistory } from '../../spi/schema-history.ts';
+import type { Counter } from '../../spi/telemetry.ts';
 import type { TopicNaming } from '../../spi/topic-naming.ts';
 import { ChangeQueue, type QueueEntry } from '../change-queue.ts';
 import { topicNaming } from '../topic-naming.ts';
@@ -43,6 +44,7 @@ export class MySqlSourceTask implements SourceTask {
   #stream: StreamConnection | null = null;
   #running: Promise<void> | null = null;
   #phase = 'recovering';
+  readonly #reconnects: Counter;
   #finished = false;
   #rowsTotal = 0;
   #lastOffset = '';
@@ -66,6 +68,7 @@ export class MySqlSourceTask implements SourceTask {
     this.#headers = config['extended.headers.enabled']
       ? contextHeaders(config['topic.prefix'], context.taskId, this.#flavour.name, context.clock.now())
       : [];
+    this.#reconnects = context.metrics.counter('riverbend_source_reconnects_total', 'Replication connections that were lost and made anew');
     const maxBytes = config['max.queue.size.in.bytes'];
     // Whatever lies here is rows as objects, the dearest form they have: a batch in waiting is enough, reading outruns all behind it.
     const maxRows = Math.min(config['max.queue.size'], config['max.batch.size']);
@@ -138,7 +141,9 @@ export class MySqlSourceTask implements SourceTask {
 
   progress(): TaskProgress {
     const snapshot = this.#phase === 'snapshot' ? (this.#snapshotter?.progress() ?? null) : null;
-    return { phase: this.#phase, rowsTotal: this.#rowsTotal, lagMs: this.#lagMs(), snapshot };
+    const failure = this.#stream?.lost ?? null;
+    const phase = failure === null ? this.#phase : 'reconnecting';
+    return { phase, rowsTotal: this.#rowsTotal, lagMs: this.#lagMs(), snapshot, failure };
   }
 
   finished(): boolean {
@@ -239,7 +244,13 @@ export class MySqlSourceTask implements SourceTask {
       onError: (error) => this.#stream?.fail(error),
     });
     this.#reader = reader;
-    this.#stream = new StreamConnection({ config, flavour: this.#flavour, reader, logger: this.#context.logger });
+    this.#stream = new StreamConnection({
+      config,
+      flavour: this.#flavour,
+      reader,
+      logger: this.#context.logger,
+      onLost: () => this.#reconnects.add(1),
+    });
     await this.#stream.run(from, signal);
   }
 

@@ -13,6 +13,8 @@ export interface StreamConnectionOptions {
   readonly flavour: Flavour;
   readonly reader: BinlogReader;
   readonly logger: Logger;
+  /** The connection was lost; it is made anew. */
+  readonly onLost?: () => void;
 }
 
 const FIRST_DELAY_MS = 200;
@@ -31,6 +33,7 @@ export class StreamConnection {
   #paused = false;
   #fatal: CdcError | null = null;
   #lastEventAt = 0;
+  #lost: CdcError | null = null;
 
   constructor(options: StreamConnectionOptions) {
     this.#o = options;
@@ -39,6 +42,11 @@ export class StreamConnection {
   /** Connected, and nothing came for a second: the newest event is read. */
   get quiet(): boolean {
     return this.#client !== null && !this.#paused && Date.now() - this.#lastEventAt > 1000;
+  }
+
+  /** Why there is no connection just now; null while events come. */
+  get lost(): CdcError | null {
+    return this.#lost;
   }
 
   pause(): void {
@@ -81,6 +89,8 @@ export class StreamConnection {
         // A session that got somewhere starts the count of failures anew.
         if (reader.rowsTotal > rows || Date.now() - startedAt > 60_000) failures = 0;
         failures++;
+        this.#lost = error;
+        this.#o.onLost?.();
         const limit = config['errors.max.retries'];
         if (limit >= 0 && failures > limit) throw error;
         const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures - 1, 10));
@@ -129,6 +139,7 @@ export class StreamConnection {
         sessionStatements: session,
         onEvent: (buffer, start, end) => {
           this.#lastEventAt = Date.now();
+          this.#lost = null;
           reader.onEvent(buffer, start, end);
         },
         onFailure: reject,
