@@ -92,7 +92,7 @@ export class KafkaBatchWriter implements BatchWriter {
     }
     this.#compression = compression;
     this.#maxMessageBytes = wholeNumber(raw, 'max.request.size', 1_048_576) - 512;
-    this.#maxBufferedBytes = wholeNumber(raw, 'buffer.memory', 16 << 20);
+    this.#maxBufferedBytes = wholeNumber(raw, 'buffer.memory', 8 << 20);
     const kafka = createKafkaClient(raw, options.logger);
     const retries = Math.max(6, Math.ceil(wholeNumber(raw, 'delivery.timeout.ms', 120_000) / 1000));
     this.#producer = kafka.producer({

@@ -29,9 +29,13 @@ export type {
 /** A request's body in pieces, joined only once with the frame around it. */
 class RequestBody {
   readonly parts: readonly Buffer[];
+  /** The first record batch in it; null when it carries messages only. */
+  readonly first: RecordBuilder | null;
 
-  constructor(parts: readonly Buffer[]) {
+  constructor(parts: readonly Buffer[], args: ProduceArguments) {
     this.parts = parts;
+    const messages = args.topicData[0]?.partitions[0]?.messages;
+    this.first = messages instanceof RecordBuilder ? messages : null;
   }
 
   /** What kafkajs asks of its encoders. */
@@ -62,7 +66,13 @@ function wholeRequest(original: WholeRequest): WholeRequest {
     head.writeInt16BE(apiVersion, 6);
     head.writeInt32BE(frame.correlationId, 8);
     head.writeInt16BE(clientId?.length ?? -1, 12);
-    return { buffer: Buffer.concat(clientId === null ? [head, ...body.parts] : [head, clientId, ...body.parts]) };
+    const buffer = body.first === null ? Buffer.allocUnsafeSlow(4 + size) : body.first.requestBuffer(4 + size);
+    let at = 0;
+    for (const part of clientId === null ? [head, ...body.parts] : [head, clientId, ...body.parts]) {
+      buffer.set(part, at);
+      at += part.length;
+    }
+    return { buffer };
   };
 }
 
@@ -96,7 +106,7 @@ export function loadKafkaJs(): KafkaJs {
     apiVersion: 3,
     apiName: 'Produce',
     expectResponse: () => args.acks !== 0,
-    encode: async (): Promise<RequestBody> => new RequestBody(await encodeProduce(args, compress)),
+    encode: async (): Promise<RequestBody> => new RequestBody(await encodeProduce(args, compress), args),
   }));
   replaceModule('kafkajs/src/protocol/request', wholeRequest(require('kafkajs/src/protocol/request') as WholeRequest));
   replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition);

@@ -66,6 +66,7 @@ export class RecordBuilder {
   readonly #pool: BufferPool;
   #buf: Buffer;
   #pos = BATCH_HEAD_BYTES;
+  #request: Buffer | null = null;
 
   constructor(partition: number, pool: BufferPool, firstMs: number) {
     this.partition = partition;
@@ -80,9 +81,22 @@ export class RecordBuilder {
     return this.#buf.subarray(0, this.#pos);
   }
 
-  /** No send needs it any more. */
+  /**
+   * A buffer for the request these records go out with, kept until `release`: a megabyte that becomes garbage with every
+   * request adds up to V8's 64 MiB before it collects them. A second attempt gets another, because a socket may still hold the first.
+   */
+  requestBuffer(bytes: number): Buffer {
+    let size = FIRST_BYTES;
+    while (size < bytes) size *= 2;
+    this.#request = this.#pool.take(size);
+    return this.#request.subarray(0, bytes);
+  }
+
+  /** Acknowledged: no send needs it any more. */
   release(): void {
     this.#pool.give(this.#buf);
+    if (this.#request !== null) this.#pool.give(this.#request);
+    this.#request = null;
     this.#buf = EMPTY;
     this.length = 0;
   }

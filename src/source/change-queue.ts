@@ -27,6 +27,7 @@ export class ChangeQueue {
   readonly #onDrain: () => void;
   readonly #entries: QueueEntry[] = [];
   #rows = 0;
+  #chunks = 0;
   #bytes = 0;
   #full = false;
   #error: Error | null = null;
@@ -57,7 +58,9 @@ export class ChangeQueue {
     this.#entries.push(entry);
     this.#rows += entry.rows;
     this.#bytes += entry.bytes;
-    if (this.#rows >= this.#limits.maxRows || this.#bytes >= this.#limits.maxBytes) this.#full = true;
+    // A chunk with its source block and offset weighs as much as a row.
+    this.#chunks += entry.chunks.length;
+    if (this.#rows + this.#chunks >= this.#limits.maxRows || this.#bytes >= this.#limits.maxBytes) this.#full = true;
     this.#notify();
   }
 
@@ -80,12 +83,13 @@ export class ChangeQueue {
       // An entry without rows still costs a record; count it so that a stream of them is cut into batches too.
       rows += entry.rows > 0 ? entry.rows : entry.chunks.length;
       this.#rows -= entry.rows;
+      this.#chunks -= entry.chunks.length;
       this.#bytes -= entry.bytes;
       count++;
     }
     // Nothing taken may stay referenced here: what lives through a scavenge costs more than decoding it did.
     const taken = this.#entries.splice(0, count);
-    if (this.#full && this.#rows <= this.#limits.maxRows * LOW_MARK && this.#bytes <= this.#limits.maxBytes * LOW_MARK) {
+    if (this.#full && this.#rows + this.#chunks <= this.#limits.maxRows * LOW_MARK && this.#bytes <= this.#limits.maxBytes * LOW_MARK) {
       this.#full = false;
       this.#onDrain();
     }
