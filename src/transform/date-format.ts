@@ -51,3 +51,57 @@ export function formatDate(epochMs: number, pattern: string): string {
     return letter === undefined ? whole : (LETTERS[letter] as Part)(date, whole.length);
   });
 }
+
+const NUMBERS: Readonly<Record<string, keyof Parsed>> = {
+  y: 'year',
+  M: 'month',
+  d: 'day',
+  H: 'hour',
+  m: 'minute',
+  s: 'second',
+  S: 'milli',
+};
+interface Parsed {
+  year: number;
+  month: number;
+  day: number;
+  hour: number;
+  minute: number;
+  second: number;
+  milli: number;
+}
+
+/** Milliseconds since the epoch of a text in a pattern of numbers (and X, Z, z); null when it is not of that form. */
+export function parseDate(text: string, pattern: string): number | null {
+  const parsed: Parsed = { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, milli: 0 };
+  const tokens = [...pattern.matchAll(TOKEN)];
+  let rest = text;
+  let offsetMs = 0;
+  for (const [i, [whole, quoted, letter]] of tokens.entries()) {
+    const literal = quoted !== undefined ? (quoted === '' ? "'" : quoted.replaceAll("''", "'")) : letter === undefined ? whole : null;
+    if (literal !== null) {
+      if (!rest.startsWith(literal)) return null;
+      rest = rest.slice(literal.length);
+      continue;
+    }
+    const field = NUMBERS[letter as string];
+    if (field === undefined && !/[XZz]/.test(letter as string)) return null;
+    // Numbers side by side have as many digits as letters; otherwise as many as there are.
+    const adjacent = tokens[i + 1]?.[2] !== undefined && NUMBERS[tokens[i + 1]?.[2] as string] !== undefined;
+    const form = field === undefined ? /^(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?)/ : adjacent ? new RegExp(`^\\d{${whole.length}}`) : /^\d+/;
+    const found = form.exec(rest)?.[0];
+    if (found === undefined) return null;
+    rest = rest.slice(found.length);
+    if (field !== undefined) parsed[field] = Number(found);
+    else offsetMs = zoneMs(found);
+  }
+  const date = new Date(0);
+  date.setUTCFullYear(parsed.year, parsed.month - 1, parsed.day);
+  date.setUTCHours(parsed.hour, parsed.minute, parsed.second, parsed.milli);
+  return date.getTime() - offsetMs;
+}
+
+function zoneMs(zone: string): number {
+  const [, sign, hours = '0', minutes = '0'] = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone) ?? [];
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+}

@@ -46,6 +46,20 @@ export const schemaChangeEventFilter: TransformPlugin<SchemaChangeEventFilterKey
   },
 };
 
+/** `io.debezium.connector.mysql.transforms.ReadToInsertEvent`: rows of a snapshot look like inserted ones. */
+export const readToInsertEvent: TransformPlugin<object> = {
+  names: ['io.debezium.connector.mysql.transforms.ReadToInsertEvent'],
+  config: defineConfig<object>({}),
+  create: () => (record) => {
+    const at = record.valueSchema === null ? undefined : fieldOf(record.valueSchema, 'op')?.index;
+    if (record.value === null || at === undefined || !isEnvelope(record)) return record;
+    const value = (record.value as readonly unknown[]).slice();
+    if (value[at] !== 'r') return record;
+    value[at] = 'c';
+    return { ...record, value };
+  },
+};
+
 interface ExtractChangedRecordStateKeys {
   readonly 'header.changed.name': string | null;
   readonly 'header.unchanged.name': string | null;

@@ -1,4 +1,4 @@
-import { extractChangedRecordState, filter, schemaChangeEventFilter } from './debezium-filters.ts';
+import { extractChangedRecordState, filter, readToInsertEvent, schemaChangeEventFilter } from './debezium-filters.ts';
 import { extractNewRecordState } from './extract-new-record-state.ts';
 import { headerToValue } from './header-to-value.ts';
 import { extractField, flatten, hoistField, insertField, replaceField, setSchemaMetadata, valueToKey } from './kafka-fields.ts';
@@ -8,6 +8,7 @@ import { cast, maskField } from './kafka-values.ts';
 import { byLogicalTableRouter, toLogicalTopicRouter } from './logical-topic-router.ts';
 import { outboxEventRouter } from './outbox-event-router.ts';
 import type { TransformPlugin } from './plugin.ts';
+import { timestampConverter } from './timestamp-converter.ts';
 
 /** Every transform of this build. */
 export const TRANSFORMS: readonly TransformPlugin[] = [
@@ -17,6 +18,7 @@ export const TRANSFORMS: readonly TransformPlugin[] = [
   outboxEventRouter,
   extractChangedRecordState,
   headerToValue,
+  readToInsertEvent,
   schemaChangeEventFilter,
   cast,
   dropHeaders,
@@ -31,6 +33,7 @@ export const TRANSFORMS: readonly TransformPlugin[] = [
   regexRouter,
   replaceField,
   setSchemaMetadata,
+  timestampConverter,
   timestampRouter,
   valueToKey,
 ] as unknown as readonly TransformPlugin[];
@@ -50,8 +53,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'io.debezium.transforms.GeometryFormatTransformer': NOT_YET,
   'io.debezium.transforms.SwapGeometryCoordinates': NOT_YET,
   'io.debezium.transforms.VectorToJsonConverter': NOT_YET,
-  'io.debezium.connector.mysql.transforms.ReadToInsertEvent': NOT_YET,
-  'org.apache.kafka.connect.transforms.TimestampConverter': NOT_YET,
   'io.debezium.transforms.tracing.ActivateTracingSpan': 'there is no OpenTelemetry tracer in this process',
   'io.debezium.transforms.openlineage.OpenLineage': 'there is no OpenLineage client in this process',
 };

@@ -179,3 +179,29 @@ test('SchemaChangeEventFilter goes by the first change; none is DATABASE', () =>
     [true, false, false],
   );
 });
+
+test('TimestampConverter goes between texts, Unix time and dates', () => {
+  const of = (of: Schema, value: unknown, settings: Record<string, string>): unknown =>
+    run('TimestampConverter$Value', settings, { ...RECORD, valueSchema: of, value }).value;
+  const [string, long] = [primitive('string'), primitive('int64')];
+  const format = 'yyyy-MM-dd HH:mm:ss.SSS';
+  const ms = Date.UTC(2024, 1, 29, 13, 5, 6, 7);
+  assert.equal(of(long, ms, { 'target.type': 'string', format }), '2024-02-29 13:05:06.007');
+  assert.equal(of(string, '2024-02-29 13:05:06.007', { 'target.type': 'unix', format }), ms);
+  assert.equal(of(string, '20240229T1305+0100', { 'target.type': 'Timestamp', format: "yyyyMMdd'T'HHmmX" }), Date.UTC(2024, 1, 29, 12, 5));
+  assert.equal(of(long, -1, { 'target.type': 'Date' }), -1);
+  assert.equal(of(long, ms * 1000, { 'target.type': 'Time', 'unix.precision': 'microseconds' }), ms % 86_400_000);
+  assert.equal(
+    of(string, '2024-02-29 13:05:06.007', { 'target.type': 'unix', 'unix.precision': 'nanoseconds', format }),
+    BigInt(ms) * 1_000_000n,
+  );
+  assert.throws(() => of(string, 'yesterday', { 'target.type': 'unix', format }), { code: 'CDC_TRANSFORM' });
+  assert.equal(run('TimestampConverter$Value', { 'target.type': 'unix', field: 'x' }, TOMBSTONE), TOMBSTONE);
+});
+
+test('ReadToInsertEvent turns r into c and leaves the rest', () => {
+  const transform = single('io.debezium.connector.mysql.transforms.ReadToInsertEvent');
+  const [read, updated] = recordsOf(rows('r', [[1, 'a', null]]), rows('u', [[1, 'a', null]])) as [ChangeRecord, ChangeRecord];
+  assert.equal((fieldsOf(transform(read)) as { op: string }).op, 'c');
+  assert.equal(transform(updated), updated);
+});
