@@ -12,6 +12,7 @@ import { failpoint } from '../util/failpoint.ts';
 import { Accumulator, recordsByTopic, type Send } from './accumulator.ts';
 import { type Admin, COMPRESSION, createKafkaClient, type Producer } from './client.ts';
 import { wholeNumber } from './config.ts';
+import { ADMIN_DEADLINE_MS, within } from './deadline.ts';
 import { abortedError, kafkaError } from './errors.ts';
 import { partitionOf } from './partitioner.ts';
 import { headerBlock } from './produce-request.ts';
@@ -69,6 +70,7 @@ export class KafkaBatchWriter implements BatchWriter {
   readonly #maxMessageBytes: number;
   readonly #maxBufferedBytes: number;
   readonly #compression: number;
+  readonly #deliveryMs: number;
   readonly #plans = new WeakMap<TableSchema, TablePlan>();
   readonly #headers = new WeakMap<object, MessageHeaders>();
   readonly #sent: { readonly records: Counter; readonly bytes: Counter; readonly seconds: Histogram };
@@ -94,7 +96,8 @@ export class KafkaBatchWriter implements BatchWriter {
     this.#maxMessageBytes = wholeNumber(raw, 'max.request.size', 1_048_576) - 512;
     this.#maxBufferedBytes = wholeNumber(raw, 'buffer.memory', 8 << 20);
     const kafka = createKafkaClient(raw, options.logger);
-    const retries = Math.max(6, Math.ceil(wholeNumber(raw, 'delivery.timeout.ms', 120_000) / 1000));
+    this.#deliveryMs = wholeNumber(raw, 'delivery.timeout.ms', 120_000);
+    const retries = Math.max(6, Math.ceil(this.#deliveryMs / 1000));
     this.#producer = kafka.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
@@ -300,7 +303,8 @@ export class KafkaBatchWriter implements BatchWriter {
     for (const topic of topics) {
       const ends: number[] = new Array(await this.#topics.ensure(topic)).fill(0);
       try {
-        for (const { partition, high } of await this.#admin.fetchTopicOffsets(topic)) ends[partition] = Number(high);
+        const offsets = await within(ADMIN_DEADLINE_MS, `topic ${topic}: its end could not be read`, this.#admin.fetchTopicOffsets(topic));
+        for (const { partition, high } of offsets) ends[partition] = Number(high);
       } catch (error) {
         throw kafkaError(error, `topic ${topic}: its end could not be read`, { topic });
       }
@@ -384,7 +388,11 @@ export class KafkaBatchWriter implements BatchWriter {
     // kafkajs.ts takes whole record batches for messages.
     const topicMessages = batches as unknown as { topic: string; messages: { value: null }[] }[];
     failpoint('kafka.produce.before');
-    await this.#producer.sendBatch({ acks: -1, compression: this.#compression, topicMessages });
+    await within(
+      this.#deliveryMs,
+      'messages could not be produced',
+      this.#producer.sendBatch({ acks: -1, compression: this.#compression, topicMessages }),
+    );
     failpoint('kafka.produce.after');
     for (const { messages } of batches) for (const records of messages) records.release();
     this.#sent.seconds.observe((performance.now() - began) / 1000);

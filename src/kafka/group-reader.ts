@@ -6,6 +6,7 @@ import { kafkaPartition, offsetLost, startOffsets, storedOffset } from './assign
 import { type Admin, type Consumer, createKafkaClient, type EachBatchPayload, type Kafka, type KafkaMessage } from './client.ts';
 import { wholeNumber } from './config.ts';
 import type { KafkaConsumerTaskOptions } from './consumer-task.ts';
+import { ADMIN_DEADLINE_MS, within } from './deadline.ts';
 import { kafkaError } from './errors.ts';
 import type { GroupOffset } from './group-offsets.ts';
 import { type Incoming, MessageReader, type TopicPlace } from './message-reader.ts';
@@ -109,7 +110,11 @@ export class GroupReader {
     try {
       await Promise.all(
         Array.from(topics, async (topic) => {
-          for (const { partition, high } of await this.#admin.fetchTopicOffsets(topic))
+          for (const { partition, high } of await within(
+            ADMIN_DEADLINE_MS,
+            'high watermarks could not be read',
+            this.#admin.fetchTopicOffsets(topic),
+          ))
             merge.end(laneId(topic, partition), Number(high), tick);
         }),
       );
@@ -133,7 +138,7 @@ export class GroupReader {
   async discover(): Promise<void> {
     let names: readonly string[];
     try {
-      names = await this.#admin.listTopics();
+      names = await within(ADMIN_DEADLINE_MS, 'the topics could not be listed', this.#admin.listTopics());
     } catch (error) {
       throw kafkaError(error, 'the topics could not be listed');
     }

@@ -2,6 +2,7 @@ import { CdcError } from '../model/errors.ts';
 import type { RawConfig } from '../spi/config-def.ts';
 import type { Logger } from '../spi/telemetry.ts';
 import type { Admin, ITopicConfig } from './client.ts';
+import { ADMIN_DEADLINE_MS, within } from './deadline.ts';
 import { kafkaError } from './errors.ts';
 
 /** How a topic is created; Connect's `topic.creation.*`. */
@@ -132,9 +133,13 @@ export class Topics {
   async #describe(topic: string): Promise<number | null> {
     try {
       // Metadata of a single unknown topic is an error for kafkajs (and may create it); the list is neither.
-      const names = await this.#admin.listTopics();
+      const names = await within(ADMIN_DEADLINE_MS, 'the topics could not be listed', this.#admin.listTopics());
       if (!names.includes(topic)) return null;
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      const { topics } = await within(
+        ADMIN_DEADLINE_MS,
+        `topic ${topic} could not be looked up`,
+        this.#admin.fetchTopicMetadata({ topics: [topic] }),
+      );
       return topics[0]?.partitions.length ?? null;
     } catch (error) {
       throw kafkaError(error, `topic ${topic} could not be looked up`, { topic });
@@ -155,7 +160,11 @@ export class Topics {
       configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
     };
     try {
-      const created = await this.#admin.createTopics({ topics: [config], waitForLeaders: true });
+      const created = await within(
+        ADMIN_DEADLINE_MS,
+        `topic ${topic} could not be created`,
+        this.#admin.createTopics({ topics: [config], waitForLeaders: true }),
+      );
       if (created) this.#logger.info({ topic, partitions: config.numPartitions, replicationFactor }, 'topic created');
     } catch (error) {
       throw kafkaError(error, `topic ${topic} could not be created`, { topic });
