@@ -44,12 +44,12 @@ test('entries know their line, continued lines counting', () => {
 });
 
 test('whatever is written with escapes is read back', () => {
-  const escape = (s: string): string =>
+  const escaped = (s: string): string =>
     [...s].map((c) => (/[\\=: \t\n\r\f#!]/.test(c) ? ({ '\t': '\\t', '\n': '\\n', '\r': '\\r', '\f': '\\f' }[c] ?? `\\${c}`) : c)).join('');
   fc.assert(
     fc.property(fc.dictionary(fc.string({ minLength: 1 }), fc.string()), (map) => {
       const text = Object.entries(map)
-        .map(([k, v]) => `${escape(k)}=${escape(v)}`)
+        .map(([k, v]) => `${escaped(k)}=${escaped(v)}`)
         .join('\n');
       assert.deepEqual(new Map(parseProperties(text).map((p) => [p.key, p.value])), new Map(Object.entries(map)));
     }),

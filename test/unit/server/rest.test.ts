@@ -63,7 +63,10 @@ async function setUp(options: MemorySourceOptions = { rows: 3 }, host = '127.0.0
     kafkaClusterId: '',
     clock: { now: () => 7 },
   });
-  cleanUp.push(() => herder.stop(), () => app.close());
+  cleanUp.push(
+    () => herder.stop(),
+    () => app.close(),
+  );
   const call = async (method: string, url: string, body?: string, headers: Record<string, string> = {}) => {
     const r = await app.inject({ method: method as 'GET', url, ...(body === undefined ? {} : { payload: body }), headers });
     return {

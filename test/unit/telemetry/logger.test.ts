@@ -6,7 +6,12 @@ import { Logging } from '../../../src/telemetry/logger.ts';
 
 function setUp(json = true) {
   const lines: string[] = [];
-  const out = new Writable({ write: (chunk, _e, done) => (lines.push(String(chunk)), done()) });
+  const out = new Writable({
+    write(chunk, _e, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
   return { lines, logging: new Logging({ level: 'INFO', json, out }) };
 }
 

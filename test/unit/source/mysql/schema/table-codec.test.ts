@@ -110,7 +110,7 @@ test('an excluded key column is refused', () => {
 test('source type parameters say type, length and scale', () => {
   const table = recordedTables('types').get('g_types.t_num') as Table;
   const schema = compileTable(table, { ...defaultCodecOptions('p'), propagateSourceType: (_, c) => c.name === 'd52' });
-  assert.deepEqual((fieldOf(schema.value, 'd52')?.schema as unknown as Obj)['parameters'], {
+  assert.deepEqual((fieldOf(schema.value, 'd52')?.schema as unknown as Obj | undefined)?.['parameters'], {
     scale: '2',
     'connect.decimal.precision': '5',
     '__debezium.source.column.type': 'DECIMAL',
