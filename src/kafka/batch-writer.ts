@@ -12,7 +12,7 @@ import { failpoint } from '../util/failpoint.ts';
 import { Accumulator, recordsByTopic, type Send } from './accumulator.ts';
 import { type Admin, COMPRESSION, createKafkaClient, type Producer } from './client.ts';
 import { wholeNumber } from './config.ts';
-import { ADMIN_DEADLINE_MS, within } from './deadline.ts';
+import { ADMIN_DEADLINE_MS, DISCONNECT_DEADLINE_MS, within } from './deadline.ts';
 import { abortedError, kafkaError } from './errors.ts';
 import { partitionOf } from './partitioner.ts';
 import { headerBlock } from './produce-request.ts';
@@ -96,7 +96,8 @@ export class KafkaBatchWriter implements BatchWriter {
     this.#maxMessageBytes = wholeNumber(raw, 'max.request.size', 1_048_576) - 512;
     this.#maxBufferedBytes = wholeNumber(raw, 'buffer.memory', 8 << 20);
     const kafka = createKafkaClient(raw, options.logger);
-    this.#deliveryMs = wholeNumber(raw, 'delivery.timeout.ms', 120_000);
+    // Shorter than Java's two minutes: giving up costs no more than a restart of the task, with new connections.
+    this.#deliveryMs = wholeNumber(raw, 'delivery.timeout.ms', 40_000);
     const retries = Math.max(6, Math.ceil(this.#deliveryMs / 1000));
     this.#producer = kafka.producer({
       idempotent: true,
@@ -171,7 +172,7 @@ export class KafkaBatchWriter implements BatchWriter {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]);
+    await Promise.allSettled([this.#producer, this.#admin].map((c) => within(DISCONNECT_DEADLINE_MS, 'disconnecting', c.disconnect())));
   }
 
   #check(signal: AbortSignal): void {

@@ -6,7 +6,7 @@ import { kafkaPartition, offsetLost, startOffsets, storedOffset } from './assign
 import { type Admin, type Consumer, createKafkaClient, type EachBatchPayload, type Kafka, type KafkaMessage } from './client.ts';
 import { wholeNumber } from './config.ts';
 import type { KafkaConsumerTaskOptions } from './consumer-task.ts';
-import { ADMIN_DEADLINE_MS, within } from './deadline.ts';
+import { ADMIN_DEADLINE_MS, DISCONNECT_DEADLINE_MS, within } from './deadline.ts';
 import { kafkaError } from './errors.ts';
 import type { GroupOffset } from './group-offsets.ts';
 import { type Incoming, MessageReader, type TopicPlace } from './message-reader.ts';
@@ -91,7 +91,8 @@ export class GroupReader {
     this.#stopped = true;
     this.#wake.resolve();
     this.#ready.resolve();
-    await Promise.allSettled([this.#consumer?.disconnect(), this.#admin.disconnect()]);
+    const ends = [this.#consumer, this.#admin].map(async (c) => c && within(DISCONNECT_DEADLINE_MS, 'disconnecting', c.disconnect()));
+    await Promise.allSettled(ends);
     this.#consumer = null;
   }
 
