@@ -9,6 +9,8 @@ import { until } from './until.ts';
 export interface RunOptions {
   /** Images with column names, bytes in hexadecimal: `{id:1,v:x}`. */
   readonly named?: boolean;
+  /** Instead of the row's text. */
+  readonly image?: (row: Row) => string;
   /** Tells the task at once that what it gave is durable. */
   readonly acknowledge?: boolean;
 }
@@ -99,6 +101,7 @@ export class Run {
   }
 
   #image(table: TableSchema, row: Row): string {
+    if (this.#options.image !== undefined) return this.#options.image(row);
     if (this.#options.named !== true) return JSON.stringify(row);
     return `{${table.value.fields.map((f, i) => `${f.name}:${valueText(row[i])}`).join(',')}}`;
   }
