@@ -107,6 +107,25 @@ describe('tables nobody captures', () => {
     assert.equal(schema.schemaOf({ database: 'd', table: 'other' }), null);
   });
 
+  test('names that a rename only passes through come with the columns of the table on its way', () => {
+    for (const [through, only] of [
+      ['swap', ['d.t', 'd.u', 'd.swap']],
+      ['not_captured', ['d.t', 'd.u']],
+    ] as const) {
+      const schema = newSchema({ only: [...only] });
+      apply(schema, 'CREATE TABLE t (id INT PRIMARY KEY, a INT)', 'CREATE TABLE u (id INT PRIMARY KEY, b INT)');
+      const [, , last] = apply(schema, `RENAME TABLE t TO ${through}, u TO t, ${through} TO u`);
+      const steps = last?.operations.map((o) => (o.kind === 'renameTable' && o.schema !== null ? o.schema : null)) ?? [];
+      assert.deepEqual(
+        steps.map((s) => s?.id.table),
+        [through, 't', 'u'],
+      );
+      const columns = steps.map((s) => s?.value.fields.map((f) => f.name).join());
+      assert.equal(columns[0], columns[2]);
+      assert.notEqual(columns[0], columns[1]);
+    }
+  });
+
   test('a table that leaves the captured ones is renamed away', () => {
     const [outcome] = apply(schemaWith(), 'RENAME TABLE t TO t_old');
     assert.deepEqual(brief([outcome as DdlOutcome]), ['renameTable t -> t_old']);
