@@ -34,7 +34,7 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_DATABEND_VALUE: 'Databend refused a value; the message names table and column where known.',
   CDC_DATABEND_VALUE_RANGE: 'A date or time lies outside what Databend can hold. See `value.range.policy`.',
   CDC_FILE_SINK: 'The file sink cannot write its file. Check `debezium.sink.file.path`, permissions and free space.',
-  CDC_HISTORY_CORRUPT: 'The schema history is damaged. Restore it from a backup, or rebuild it with `snapshot.mode=recovery`.',
+  CDC_HISTORY_CORRUPT: 'The schema history is damaged. Restore it from a backup, or remove it and reset the offsets for a new snapshot.',
   CDC_HISTORY_MISSING: 'There is an offset but no schema history to interpret the binlog with.',
   CDC_HISTORY_UNAVAILABLE: 'The schema history cannot be read or written. Check its path, permissions and free space.',
   CDC_HTTP_LISTEN: 'The HTTP listener could not be opened. Choose a free port or an address of this machine.',
@@ -74,6 +74,7 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_MYSQL_REPLICATION: 'The server refused to send its binlog; its own words follow.',
   CDC_MYSQL_ROW_IMAGE: 'binlog_row_image is not FULL, globally or in the session that wrote a row event. Set it to FULL.',
   CDC_MYSQL_SERVER_ID_IN_USE: 'Two replication clients use one server id. Give every connector its own database.server.id.',
+  CDC_MYSQL_SIGNAL_TABLE: 'The signal table (signal.data.collection) could not be written to. Grant INSERT and DELETE on it; it needs three columns.',
   CDC_MYSQL_SNAPSHOT: 'The snapshot could not be taken.',
   CDC_MYSQL_TABLE_UNKNOWN:
     'A row change came for a captured table whose definition at that position is not known. Snapshot anew, or recover the schema history.',
@@ -95,7 +96,7 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_ROW_DECODE:
     'A rows event of the binlog could not be decoded. The message says what is wrong with it; nothing of the event was emitted. Please report it.',
   CDC_ROW_SCHEMA_MISMATCH:
-    'A rows event does not fit the table definition known at its position, so its values cannot be told apart. Set `binlog_row_metadata=FULL` and take a new snapshot (`snapshot.mode=recovery` rebuilds the schema history).',
+    'A rows event does not fit the table definition known at its position, so its values cannot be told apart. Set `binlog_row_metadata=FULL` and take a new snapshot.',
   CDC_SHUTDOWN_TIMEOUT: 'The tasks did not drain within `shutdown.timeout.ms`. What was not committed is read again at the next start.',
   CDC_TRANSFORM:
     'A record does not fit what a transform needs of it. Correct the transform, or exclude such records from it with a predicate.',

@@ -198,7 +198,7 @@ function parseChangeId(id: string | null): TableId | null {
 
 function unreadable(): CdcError {
   return new CdcError('CDC_HISTORY_CORRUPT', 'fatal', 'schema history: a table change is not in the form expected', {
-    hint: 'restore the schema history from a backup, or rebuild it with snapshot.mode=recovery',
+    hint: 'restore the schema history from a backup, or remove it and reset the offsets for a new snapshot',
   });
 }
 

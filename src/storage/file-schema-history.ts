@@ -163,7 +163,7 @@ function parseHistoryFile(bytes: Buffer, path: string): Content {
 
 function corrupt(path: string, line: number): CdcError {
   return new CdcError('CDC_HISTORY_CORRUPT', 'fatal', `schema history "${path}": line ${line} is damaged`, {
-    hint: 'restore the file from a backup, or rebuild it with snapshot.mode=recovery',
+    hint: 'restore the file from a backup, or remove it and reset the offsets for a new snapshot',
     context: { path, line },
   });
 }

@@ -18,7 +18,7 @@ export function recoverRecord(schema: DatabaseSchema, record: HistoryRecord, app
     }
     if (change.table === null) {
       throw new CdcError('CDC_HISTORY_CORRUPT', 'fatal', `schema history: a ${change.type} of "${change.id.table}" has no table`, {
-        hint: 'restore the schema history from a backup, or rebuild it with snapshot.mode=recovery',
+        hint: 'restore the schema history from a backup, or remove it and reset the offsets for a new snapshot',
       });
     }
     // Where the statement was understood, it has moved the table already.

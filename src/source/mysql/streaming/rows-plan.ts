@@ -196,7 +196,7 @@ function matchColumns(map: TableMap, table: Table, connector: string, where: str
 
 function mismatch(where: string, what: string): CdcError {
   return new CdcError('CDC_ROW_SCHEMA_MISMATCH', 'fatal', `table ${where}: ${what}`, {
-    hint: 'the schema history does not have the table as it was at this position: take a new snapshot, or rebuild the history with snapshot.mode=recovery',
+    hint: 'set binlog_row_metadata=FULL on the server, then take a new snapshot: the definition known is not that of this position, or the rows have columns no definition shows',
     context: { table: where },
   });
 }
