@@ -17,9 +17,7 @@ import { compareDelivered, loadProduced, loadRecording } from './compare.ts';
 const CASES = join(import.meta.dirname, 'cases');
 
 /** Recordings of features riverbend does not have yet, by name. */
-const NOT_YET: Readonly<Record<string, string>> = {
-  'incremental-snapshot': 'ad-hoc incremental snapshots by signal',
-};
+const NOT_YET: Readonly<Record<string, string>> = {};
 
 /** Recordings of Debezium defects: nothing here is to be imitated. What riverbend does instead is tested elsewhere. */
 const DEFECTS = new Set(['json-partial', 'xa', 'row-image-minimal', 'types-mariadb', 'heartbeat']);

@@ -31,7 +31,9 @@ export function parseBinlogOffset(offset: SourceOffset): BinlogOffset | null {
     event: typeof event === 'number' ? event : 0,
     row: typeof row === 'number' ? row : 0,
     serverId: typeof offset['server_id'] === 'number' ? offset['server_id'] : null,
-    snapshot: offset['snapshot'] !== undefined && offset['snapshot'] !== null && offset['snapshot'] !== false,
+    // An incremental snapshot runs beside the stream; what it has done is in keys of its own.
+    snapshot:
+      offset['snapshot'] !== undefined && offset['snapshot'] !== null && ![false, 'INCREMENTAL'].includes(offset['snapshot'] as string),
     transactionId: typeof offset['transaction_id'] === 'string' ? offset['transaction_id'] : null,
   };
 }

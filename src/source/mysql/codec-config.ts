@@ -1,11 +1,18 @@
-import { formatTableId } from '../../model/table-schema.ts';
+import { formatTableId, type TableId } from '../../model/table-schema.ts';
 import { compileColumnMasks } from '../../relational/column-masks.ts';
-import { anchoredPattern, compileMessageKeyColumns, type TableFilter, type TableFilterConfig } from '../../relational/table-filter.ts';
+import {
+  anchoredPattern,
+  compileMessageKeyColumns,
+  compileTableFilter,
+  type TableFilter,
+  type TableFilterConfig,
+} from '../../relational/table-filter.ts';
 import type { Logger } from '../../spi/telemetry.ts';
 import type { TopicNaming } from '../../spi/topic-naming.ts';
 import type { MySqlConfig } from './config.ts';
 import type { FlavourName } from './flavour.ts';
 import type { CodecOptions } from './schema/table-codec.ts';
+import { signalTable } from './signals.ts';
 
 /** The include and exclude lists in the filter's terms. */
 export function filterConfig(config: MySqlConfig): TableFilterConfig {
@@ -26,6 +33,19 @@ export function filterConfig(config: MySqlConfig): TableFilterConfig {
     columnInclude: text('column.include.list'),
     columnExclude: text('column.exclude.list'),
     ignoreBuiltin: config['table.ignore.builtin'],
+  };
+}
+
+/** What is captured. The signal table always is, as in Debezium. */
+export function captureFilter(config: MySqlConfig): TableFilter {
+  const filter = compileTableFilter(filterConfig(config));
+  const signals = signalTable(config['signal.data.collection']);
+  if (signals === null) return filter;
+  const isSignals = (id: TableId): boolean => id.table === signals.table && id.database === signals.database;
+  return {
+    includes: (id) => isSignals(id) || filter.includes(id),
+    includesDatabase: (database) => database === signals.database || filter.includesDatabase(database),
+    includesColumn: (id, column) => isSignals(id) || filter.includesColumn(id, column),
   };
 }
 

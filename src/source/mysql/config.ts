@@ -1,5 +1,6 @@
 import { defineConfig } from '../../config/config-def.ts';
 import { type ConfigDef, type ConfigKey, type RawConfig, REQUIRED } from '../../spi/config-def.ts';
+import { signalTable } from './signals.ts';
 
 /** Parsed configuration of the MySQL and MariaDB connectors; keys, defaults and meanings are Debezium 3.6's. */
 export interface MySqlConfig {
@@ -231,6 +232,20 @@ const NAMING_STRATEGIES = [
 const NO_JAVA = 'it names Java code, which riverbend cannot run';
 const NOT_YET = 'riverbend does not have it yet';
 
+const SIGNAL_CHANNELS: Readonly<Record<string, string>> = {
+  kafka: `the channel kafka: ${NOT_YET}; use source or file`,
+  jmx: 'the channel jmx needs a Java virtual machine; use source or file',
+  'in-process': 'the channel in-process is called from Java code; use source or file',
+};
+const NOTIFICATION_CHANNELS: Readonly<Record<string, string>> = {
+  jmx: 'the channel jmx needs a Java virtual machine; use sink or log',
+};
+
+function channels(given: readonly string[], known: readonly string[], refused: Readonly<Record<string, string>>): string | null {
+  const wrong = given.find((c) => !known.includes(c));
+  return wrong === undefined ? null : (refused[wrong] ?? `the channel ${wrong} is unknown: there are ${known.join(' and ')}`);
+}
+
 function definition(flavour: 'mysql' | 'mariadb'): ConfigDef<MySqlConfig> {
   const mysql = flavour === 'mysql';
   const keys = defineConfig<Omit<MySqlConfig, 'raw'>>(
@@ -458,28 +473,42 @@ function definition(flavour: 'mysql' | 'mariadb'): ConfigDef<MySqlConfig> {
       'snapshot.delay.ms': int(0, S, 'Wait before the snapshot, milliseconds.'),
       'streaming.delay.ms': int(0, S, 'Wait between snapshot and streaming, milliseconds.'),
       'snapshot.scan.all.columns.force': bool(false, S, 'Only captured columns are read; the result is the same.'),
-      'incremental.snapshot.chunk.size': int(1024, S, 'Rows of one chunk of an incremental snapshot.', {
-        refused: `incremental snapshots: ${NOT_YET}`,
-      }),
-      'incremental.snapshot.allow.schema.changes': bool(false, S, 'Incremental snapshots.', { refused: NOT_YET }),
-      'incremental.snapshot.watermarking.strategy': str('insert_insert', S, 'Incremental snapshots.', {
-        allowed: ['insert_insert', 'insert_delete'],
-        refused: NOT_YET,
-      }),
+      'incremental.snapshot.chunk.size': int(1024, S, 'Rows of one chunk of an incremental snapshot.', { min: 1 }),
+      'incremental.snapshot.allow.schema.changes': bool(
+        false,
+        S,
+        'Debezium: changes of definitions during an incremental snapshot. They are always allowed: the chunk is read again.',
+      ),
+      'incremental.snapshot.watermarking.strategy': str(
+        'insert_insert',
+        S,
+        'How the end of a chunk is marked in the signal table: by a second row, or by deleting the first.',
+        { allowed: ['insert_insert', 'insert_delete'] },
+      ),
       'read.only': bool(false, S, 'Incremental snapshots without a signal table.', { refused: NOT_YET }),
 
-      'signal.data.collection': opt(G, 'Table of signals.', { refused: `signals: ${NOT_YET}` }),
-      'signal.enabled.channels': list(['source'], G, 'Channels of signals.', { refused: NOT_YET }),
-      'signal.poll.interval.ms': int(5000, G, 'Signals.'),
-      'signal.emit.failure.max.retries': int(0, G, 'Signals.'),
-      'signal.emit.failure.backoff.ms': int(10000, G, 'Signals.'),
+      'signal.data.collection': opt(G, 'Table of signals (database.table); always captured.', {
+        validate: (v) => (v === null || signalTable(v) !== null ? null : 'it is database.table'),
+      }),
+      'signal.enabled.channels': list(['source'], G, 'Channels of signals: source (the table), file.', {
+        validate: (v) => channels(v, ['source', 'file'], SIGNAL_CHANNELS),
+      }),
+      'signal.poll.interval.ms': int(5000, G, 'How often signal.file is looked at, milliseconds.', { min: 1 }),
+      'signal.emit.failure.max.retries': int(0, G, 'Retries of a watermark that could not be written to the signal table.'),
+      'signal.emit.failure.backoff.ms': int(10000, G, 'Wait before such a retry, milliseconds.'),
       'signal.kafka.topic': opt(G, 'Signals from Kafka.', { refused: NOT_YET }),
       'signal.kafka.groupId': str('kafka-signal', G, 'Signals from Kafka.'),
       'signal.kafka.bootstrap.servers': opt(G, 'Signals from Kafka.', { refused: NOT_YET }),
       'signal.kafka.poll.timeout.ms': int(100, G, 'Signals from Kafka.'),
-      'signal.file': str('file-signals.txt', G, 'Signals from a file.', { refused: NOT_YET }),
-      'notification.enabled.channels': list([], G, 'Channels of notifications.', { refused: NOT_YET }),
-      'notification.sink.topic.name': opt(G, 'Topic of notifications.', { refused: NOT_YET }),
+      'signal.file': str('file-signals.txt', G, 'File of signals, one JSON object a line; emptied once read.'),
+      'notification.enabled.channels': list([], G, 'Channels of notifications: sink, log.', {
+        validate: (v, raw) =>
+          channels(v, ['sink', 'log'], NOTIFICATION_CHANNELS) ??
+          (v.includes('sink') && (raw['notification.sink.topic.name'] ?? '').trim() === ''
+            ? 'the channel sink needs notification.sink.topic.name'
+            : null),
+      }),
+      'notification.sink.topic.name': opt(G, 'Topic of notifications.'),
       'heartbeat.interval.ms': int(0, G, 'Interval of heartbeat records, milliseconds; 0 = none. A timer, unlike in Debezium.'),
       'heartbeat.action.query': opt(G, 'SQL run at each heartbeat.'),
 

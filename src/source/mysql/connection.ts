@@ -160,11 +160,16 @@ export class RowStream {
         },
       };
       Object.defineProperty(command, '_rowParser', { get: () => parser, set: () => {} });
+      const onError = (error: Error): void => reject(translateError(error, sql));
       command.on('end', () => {
+        connection.removeListener('error', onError);
         if (failed === null) resolve();
       });
-      command.on('error', (error) => reject(translateError(error, sql)));
-      connection.once('error', (error) => reject(translateError(error, sql)));
+      command.on('error', (error) => {
+        connection.removeListener('error', onError);
+        reject(translateError(error, sql));
+      });
+      connection.once('error', onError);
     });
     // Whoever awaits it later sees the failure; until then it is not "unhandled".
     this.done.catch(() => {});

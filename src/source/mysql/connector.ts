@@ -1,7 +1,6 @@
 import { CdcError, isAborted } from '../../model/errors.ts';
-import { compileTableFilter } from '../../relational/table-filter.ts';
 import type { Finding, SourceConnector } from '../../spi/connector.ts';
-import { filterConfig } from './codec-config.ts';
+import { captureFilter } from './codec-config.ts';
 import { type MySqlConfig, mariadbConfig, mysqlConfig } from './config.ts';
 import { connect } from './connection.ts';
 import { type FlavourName, flavourOf } from './flavour.ts';
@@ -33,7 +32,7 @@ function connector(
     async probe(c, signal, committed) {
       const findings: Finding[] = [...historyFindings(c)];
       try {
-        const filter = compileTableFilter(filterConfig(c));
+        const filter = captureFilter(c);
         const connection = await connect(c, signal);
         try {
           findings.push(

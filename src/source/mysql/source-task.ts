@@ -13,8 +13,15 @@ import { connect, type MySqlConnection } from './connection.ts';
 import { contextHeaders } from './context-headers.ts';
 import { type Flavour, type FlavourName, flavourOf } from './flavour.ts';
 import { openHistory } from './history.ts';
+import { Notifier } from './notifications.ts';
 import { positionState } from './position-check.ts';
+import { SignalFile } from './signal-file.ts';
+import { type Signal, type SnapshotRequest, signalTable } from './signals.ts';
+import { BlockingSnapshot } from './snapshot/blocking.ts';
+import { IncrementalSnapshot } from './snapshot/incremental.ts';
+import { IncrementalState } from './snapshot/incremental-state.ts';
 import { Snapshotter } from './snapshot/snapshotter.ts';
+import { signalTableWatermarks } from './snapshot/watermarks.ts';
 import { BinlogReader } from './streaming/binlog-reader.ts';
 import { heartbeatRecord } from './streaming/heartbeat.ts';
 import { StreamConnection } from './streaming/stream-connection.ts';
@@ -41,6 +48,12 @@ export class MySqlSourceTask implements SourceTask {
   #schema: DatabaseStreamSchema | null = null;
   #snapshotter: Snapshotter | null = null;
   #reader: BinlogReader | null = null;
+  readonly #notifier: Notifier;
+  #incremental: IncrementalSnapshot | null = null;
+  #signalFile: SignalFile | null = null;
+  #blocking: BlockingSnapshot | null = null;
+  /** What the stored offset says of an incremental snapshot. */
+  #resumedSnapshot: SourceOffset | null = null;
   #stream: StreamConnection | null = null;
   #running: Promise<void> | null = null;
   #phase = 'recovering';
@@ -74,7 +87,16 @@ export class MySqlSourceTask implements SourceTask {
     const maxRows = Math.min(config['max.queue.size'], config['max.batch.size']);
     this.#queue = new ChangeQueue({ maxRows, maxBytes: maxBytes > 0 ? maxBytes : DEFAULT_QUEUE_BYTES }, () => {
       this.#snapshotter?.resume();
+      this.#blocking?.resume();
       this.#reader?.continue();
+    });
+    this.#notifier = new Notifier({
+      channels: config['notification.enabled.channels'],
+      topic: config['notification.sink.topic.name'],
+      name: config['topic.prefix'],
+      queue: this.#queue,
+      clock: context.clock,
+      logger: context.logger,
     });
   }
 
@@ -109,6 +131,7 @@ export class MySqlSourceTask implements SourceTask {
         signal: either,
       });
       const resume = await this.#decide(connection, offset, either);
+      if (resume !== null) this.#resumedSnapshot = stored;
       if (resume !== null) await this.#schema.recover(resume);
       this.#running = this.#run(resume, connection, abort).catch((error: unknown) => {
         if (!isAborted(error) && !abort.aborted) this.#queue.fail(asCdcError(error));
@@ -154,8 +177,10 @@ export class MySqlSourceTask implements SourceTask {
     this.#abort.abort();
     this.#snapshotter?.stop();
     this.#actionConnection?.destroy();
+    this.#signalFile?.stop();
     await this.#stream?.stop();
     await this.#running;
+    await this.#incremental?.stop();
     await this.#action;
     await this.#history?.stop();
   }
@@ -185,7 +210,10 @@ export class MySqlSourceTask implements SourceTask {
     let from = resume;
     for (;;) {
       if (from === null) from = await this.#snapshot(connection, signal);
-      else await connection.end();
+      else {
+        this.#notifier.send(null, 'Initial Snapshot', 'SKIPPED');
+        await connection.end();
+      }
       if (this.#config['snapshot.mode'] === 'initial_only') {
         this.#finished = true;
         return;
@@ -216,8 +244,14 @@ export class MySqlSourceTask implements SourceTask {
       queue: this.#queue,
       clock: this.#context.clock,
       logger: this.#context.logger,
+      notifier: this.#notifier,
     });
-    const offset = await this.#snapshotter.run(signal);
+    this.#notifier.send(null, 'Initial Snapshot', 'STARTED');
+    const offset = await this.#snapshotter.run(signal).catch((error: unknown) => {
+      this.#notifier.send(null, 'Initial Snapshot', 'ABORTED');
+      throw error;
+    });
+    this.#notifier.send(null, 'Initial Snapshot', 'COMPLETED');
     await connection.end();
     return parseBinlogOffset(offset) as BinlogOffset;
   }
@@ -226,7 +260,9 @@ export class MySqlSourceTask implements SourceTask {
     this.#phase = 'streaming';
     const config = this.#config;
     const maxBytes = config['max.queue.size.in.bytes'];
+    this.#incremental = this.#adHocSnapshots();
     const reader = new BinlogReader({
+      signals: this.#incremental,
       flavour: this.#flavour.name,
       name: config['topic.prefix'],
       queue: this.#queue,
@@ -251,7 +287,89 @@ export class MySqlSourceTask implements SourceTask {
       logger: this.#context.logger,
       onLost: () => this.#reconnects.add(1),
     });
+    const snapshots = this.#incremental;
+    snapshots?.start(signal);
+    await snapshots?.blockingSnapshots();
     await this.#stream.run(from, signal);
+  }
+
+  /** Null where no signals are configured. */
+  #adHocSnapshots(): IncrementalSnapshot | null {
+    const config = this.#config;
+    const { clock, logger } = this.#context;
+    const table = signalTable(config['signal.data.collection']);
+    const channels = config['signal.enabled.channels'];
+    const state = IncrementalState.from(this.#resumedSnapshot);
+    this.#resumedSnapshot = null;
+    if (table === null && !channels.includes('file')) {
+      if (state.running) logger.warn({}, 'an incremental snapshot is given up: there is no signal.data.collection any more');
+      return null;
+    }
+    const schema = this.#schema as DatabaseStreamSchema;
+    const snapshot = new IncrementalSnapshot({
+      config,
+      flavour: this.#flavour.name,
+      schema,
+      queue: this.#queue,
+      state,
+      notifier: this.#notifier,
+      watermarks: signalTableWatermarks({
+        table: table ?? { database: '', table: '' },
+        definition: () => (table === null ? null : schema.definitions.tables.get(table)),
+        strategy: config['incremental.snapshot.watermarking.strategy'] as 'insert_insert' | 'insert_delete',
+        retries: config['signal.emit.failure.max.retries'],
+        backoffMs: config['signal.emit.failure.backoff.ms'],
+        clock,
+        logger,
+      }),
+      clock,
+      logger,
+      connect: (signal) => connect(config, signal),
+      offset: () => this.#reader?.offset() ?? null,
+      blocking: (request, signal) => this.#blockingSnapshot(request, signal),
+    });
+    if (channels.includes('file')) {
+      this.#signalFile?.stop();
+      this.#signalFile = new SignalFile({
+        path: config['signal.file'],
+        intervalMs: config['signal.poll.interval.ms'],
+        logger,
+        onSignal: (s) => this.#fileSignal(s),
+      });
+      this.#signalFile.start();
+    }
+    return snapshot;
+  }
+
+  #fileSignal(signal: Signal): void {
+    const snapshots = this.#incremental;
+    snapshots?.handle(signal);
+    // So that it is stored soon: the file no longer has it.
+    const offset = this.#reader?.offset() ?? null;
+    if (offset !== null) this.#queue.push({ chunks: [], rows: 0, bytes: 0, offset });
+    if (snapshots?.blocks === true) this.#reader?.stall(() => snapshots.blockingSnapshots());
+  }
+
+  async #blockingSnapshot(request: SnapshotRequest, signal: AbortSignal): Promise<void> {
+    const connection = await connect(this.#config, signal);
+    const snapshot = new BlockingSnapshot({
+      config: this.#config,
+      flavour: this.#flavour,
+      connection,
+      schema: this.#schema as DatabaseStreamSchema,
+      queue: this.#queue,
+      clock: this.#context.clock,
+      logger: this.#context.logger,
+      notifier: this.#notifier,
+    });
+    this.#blocking = snapshot;
+    try {
+      await snapshot.run(request, signal);
+      await connection.end();
+    } finally {
+      connection.destroy();
+      this.#blocking = null;
+    }
   }
 
   async #requireRowBinlog(connection: MySqlConnection, signal: AbortSignal): Promise<void> {

@@ -36,6 +36,8 @@ const SESSION_PROOF =
 export interface SnapshotReader {
   /** Expressions for the SELECT, in the order of `schema.value.fields` (and a proof of the session's settings). */
   readonly selectList: string;
+  /** How many expressions that is. */
+  readonly columns: number;
   /**
    * One row packet of the text protocol, from `offset`. The values are those the binlog decoder gives for the same row.
    * Throws CDC_VALUE_CONVERT (data), CDC_ROW_DECODE (fatal).
@@ -92,6 +94,7 @@ export function compileSnapshotReader(_table: Table, schema: TableSchema, _optio
   if (proven || list.length === 0) list.push(SESSION_PROOF);
   return {
     selectList: list.join(', '),
+    columns: list.length,
     decodeRow: (packet, offset) => decodeRow(plan, packet, offset),
   };
 }

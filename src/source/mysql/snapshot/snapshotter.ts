@@ -13,6 +13,7 @@ import { formatBinlogOffset } from '../binlog-offset.ts';
 import type { MySqlConfig } from '../config.ts';
 import { type MySqlConnection, quoteIdentifier, type RowStream } from '../connection.ts';
 import type { Flavour, ServerPosition } from '../flavour.ts';
+import { type Notifier, tableScan } from '../notifications.ts';
 import type { DdlOutcome } from '../schema/database-schema.ts';
 import type { SnapshotDatabase } from '../schema/snapshot-ddl.ts';
 import { sourceInfo } from '../source-info.ts';
@@ -29,6 +30,7 @@ export interface SnapshotterOptions {
   readonly queue: ChangeQueue;
   readonly clock: { now(): number };
   readonly logger: Logger;
+  readonly notifier: Notifier;
 }
 
 const BUILTIN = "'mysql','information_schema','performance_schema','sys'";
@@ -114,7 +116,10 @@ export class Snapshotter {
     this.#rows = rows;
     this.#expected = await this.#estimate(tables, signal);
     for (const statement of SNAPSHOT_SESSION) await connection.query(statement, [], signal);
-    for (const table of tables) await this.#readTable(table, rows, signal);
+    const names = tables.map((t) => `${t.id.database}.${t.id.table}`);
+    for (const [i, table] of tables.entries()) {
+      await tableScan(this.#o.notifier, names, i, rows, () => this.#readTable(table, rows, signal));
+    }
     await connection.query('COMMIT', [], signal);
     if (!rows.finish()) {
       if (pendingDefinition !== null) this.#pushDefinition(pendingDefinition, 'last', position, completeOffset);
@@ -171,7 +176,9 @@ export class Snapshotter {
     const ids: TableId[] = databases.flatMap((d) => d.tables.map((t) => ({ database: d.name, table: t.name })));
     // Debezium reads tables in the order in which table.include.list names them.
     const included = config['table.include.list'].map(anchoredPattern);
-    const rank = (id: TableId) => included.findIndex((p) => p.test(`${id.database}.${id.table}`));
+    // The signal table, captured without being named, comes last.
+    const rank = (id: TableId) =>
+      (included.findIndex((p) => p.test(`${id.database}.${id.table}`)) + included.length + 1) % (included.length + 1);
     return ids
       .toSorted((a, b) => rank(a) - rank(b))
       .filter((id) => schema.filter.includes(id) && (only.length === 0 || only.some((p) => p.test(`${id.database}.${id.table}`))))

@@ -13,8 +13,10 @@ export interface SnapshotContext {
   readonly pos: number;
   readonly tsUs: number;
   /** While the snapshot runs, and once it is complete. */
-  readonly runningOffset: SourceOffset;
-  readonly completeOffset: SourceOffset;
+  readonly runningOffset: SourceOffset | null;
+  readonly completeOffset: SourceOffset | null;
+  /** Of tables that were delivered before: to whoever receives the rows they are no first ones. */
+  readonly onDemand?: boolean;
   readonly clock: { now(): number };
   readonly queue: ChangeQueue;
 }
@@ -101,8 +103,20 @@ export class SnapshotRows {
     this.#bytes = 0;
   }
 
-  #push(table: TableSchema, rows: readonly Row[], marker: SnapshotMarker, bytes: number, offset: SourceOffset): void {
+  #push(table: TableSchema, rows: readonly Row[], marker: SnapshotMarker, bytes: number, offset: SourceOffset | null): void {
     const c = this.#c;
+    const source = sourceInfo(c.connector, c.name, {
+      db: table.id.database,
+      table: table.id.table,
+      tsUs: c.tsUs,
+      snapshot: marker,
+      serverId: 0,
+      gtid: null,
+      file: c.file,
+      pos: c.pos,
+      thread: null,
+      query: null,
+    });
     const chunk: RowChunk = {
       kind: 'rows',
       table,
@@ -110,18 +124,7 @@ export class SnapshotRows {
       before: null,
       after: rows,
       count: rows.length,
-      source: sourceInfo(c.connector, c.name, {
-        db: table.id.database,
-        table: table.id.table,
-        tsUs: c.tsUs,
-        snapshot: marker,
-        serverId: 0,
-        gtid: null,
-        file: c.file,
-        pos: c.pos,
-        thread: null,
-        query: null,
-      }),
+      source: c.onDemand === true ? { ...source, snapshot: 'incremental' } : source,
       firstRow: 0,
       processedUs: c.clock.now() * 1000,
       transaction: null,

@@ -62,6 +62,23 @@ export interface StreamSchema {
   inflate(buffer: Buffer, start: number, end: number): { buffer: Buffer; start: number; end: number };
 }
 
+/** Where a row of the signal table stands. */
+export type StreamPosition = Pick<Parameters<typeof sourceInfo>[2], 'serverId' | 'gtid' | 'file' | 'pos' | 'thread'>;
+
+/** Ad-hoc snapshots beside the stream (snapshot/incremental.ts); they see what passes, before it is queued. */
+export interface SignalObserver {
+  isSignalTable(schema: TableSchema): boolean;
+  /** Rows from `from` on. May queue rows of its own. A promise: nothing goes on until it resolves. */
+  signalRows(op: 'c' | 'u' | 'd', rows: DecodedRows, from: number, at: StreamPosition): Promise<void> | null;
+  /** Rows are held that newer ones replace. */
+  readonly windowOpen: boolean;
+  delivered(chunks: readonly Chunk[]): void;
+  /** A transaction ended; `gtid` null without GTIDs. */
+  committed(gtid: string | null, at: StreamPosition): void;
+  /** What every offset carries of it. */
+  offsetKeys(): SourceOffset | null;
+}
+
 export interface BinlogReaderOptions {
   readonly flavour: 'mysql' | 'mariadb';
   readonly name: string;
@@ -72,6 +89,8 @@ export interface BinlogReaderOptions {
   readonly skipUnchanged: boolean;
   readonly includeQuery: boolean;
   readonly metadata: TransactionMetadata | null;
+  /** Null where no signals are configured. */
+  readonly signals?: SignalObserver | null;
   readonly xaLimitBytes: number;
   readonly clock: { now(): number };
   readonly logger: Logger;
@@ -425,6 +444,7 @@ export class BinlogReader {
 
   #endGroup(): void {
     if (this.#gtid !== null) this.#gtids?.add(this.#gtid);
+    this.#o.signals?.committed(this.#gtid, this.#streamPosition(this.#pos));
     this.#gtid = null;
     this.#open = false;
     this.#xaGroup = false;
@@ -460,6 +480,16 @@ export class BinlogReader {
     );
   }
 
+  /** Stands still, between two events, until `work` is done. */
+  stall(work: () => Promise<void>): void {
+    if (this.#busy) {
+      this.#work = this.#work.then(() => this.stall(work));
+      return;
+    }
+    this.#wait(work());
+    this.#o.onStall();
+  }
+
   #wait(work: Promise<void>): void {
     this.#busy = true;
     this.#work = work.then(
@@ -482,14 +512,29 @@ export class BinlogReader {
       });
     }
     const { table } = cached;
-    if (table === null || this.#o.skippedOperations.has(op)) return;
+    if (table === null) return;
+    const signals = this.#o.signals ?? null;
+    const isSignal = signals?.isSignalTable(table.schema) === true;
+    if (!isSignal && this.#o.skippedOperations.has(op)) return;
     const skipping = this.#skipEvents > 0 || this.#skipRows > 0;
     const done = skipping && this.#event < this.#skipEvents;
     if (done && this.#o.metadata === null) return;
     const rows = table.decode(buffer, start, end, type);
     this.#lastRow = Math.max(0, rows.count - 1);
     const from = done ? rows.count : skipping && this.#event === this.#skipEvents ? Math.min(this.#skipRows, rows.count) : 0;
-    this.#emitRows(table.schema, op, rows, from, eventPos, end - start);
+    const wait = isSignal && !done && signals !== null ? this.#signals(signals, op, rows, from, eventPos) : null;
+    if (!isSignal || !this.#o.skippedOperations.has(op)) this.#emitRows(table.schema, op, rows, from, eventPos, end - start);
+    if (wait !== null) this.#wait(wait);
+  }
+
+  #signals(signals: SignalObserver, op: 'c' | 'u' | 'd', rows: DecodedRows, from: number, eventPos: number): Promise<void> | null {
+    if (!this.#xaGroup) return signals.signalRows(op, rows, from, this.#streamPosition(eventPos));
+    this.#o.logger.warn({ file: this.#file, pos: eventPos }, 'signals of an XA transaction are left out: send them in a plain one');
+    return null;
+  }
+
+  #streamPosition(pos: number): StreamPosition {
+    return { serverId: this.#serverId, gtid: this.#gtid, file: this.#file, pos, thread: this.#thread };
   }
 
   #emitRows(schema: TableSchema, op: 'c' | 'u' | 'd', rows: DecodedRows, from: number, eventPos: number, bytes: number): void {
@@ -583,7 +628,10 @@ export class BinlogReader {
     if (chunks.length === 0) return;
     const entry: QueueEntry = { chunks, rows: emitted, bytes, offset: last };
     if (hold) this.#held.push(this.#xa.account(entry));
-    else queue.push(entry);
+    else {
+      if (this.#o.signals?.windowOpen === true) this.#o.signals.delivered(chunks);
+      queue.push(entry);
+    }
   }
 
   #offsetAt(file: string, pos: number, event: number, row: number): SourceOffset {
@@ -596,8 +644,10 @@ export class BinlogReader {
       ...(this.#serverId === 0 ? {} : { serverId: this.#serverId }),
       event,
     });
-    const { metadata } = this.#o;
-    return metadata === null ? offset : { ...offset, ...metadata.offsetKeys() };
+    const { metadata, signals } = this.#o;
+    const snapshot = signals?.offsetKeys() ?? null;
+    if (metadata === null && snapshot === null) return offset;
+    return { ...offset, ...metadata?.offsetKeys(), ...snapshot };
   }
 
   #queryEvent(query: QueryEvent, eventPos: number): void {
@@ -674,6 +724,7 @@ export class BinlogReader {
     const offset = this.offset();
     this.#wait(
       this.#o.schema.apply({ query, tsUs, source, position, offset }).then((chunks) => {
+        if (this.#o.signals?.windowOpen === true) this.#o.signals.delivered(chunks);
         const kept = chunks.filter((c) => !(c.kind === 'rows' && c.op === 't' && this.#o.skippedOperations.has('t')));
         if (kept.length === 0) return;
         const rows = kept.reduce((n, c) => n + (c.kind === 'rows' ? c.count : 0), 0);
@@ -725,6 +776,7 @@ export class BinlogReader {
   #release(entries: readonly QueueEntry[]): void {
     const offset = this.offset();
     entries.forEach((entry, i) => {
+      if (this.#o.signals?.windowOpen === true) this.#o.signals.delivered(entry.chunks);
       if (i < entries.length - 1 || offset === null) this.#o.queue.push(entry);
       else {
         const chunks = entry.chunks.map((c, k) => (k === entry.chunks.length - 1 ? ({ ...c, offset } as Chunk) : c));

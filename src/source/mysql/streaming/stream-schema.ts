@@ -4,13 +4,13 @@ import type { SourceOffset, SourcePartition } from '../../../model/offset.ts';
 import { formatTableId, type TableId } from '../../../model/table-schema.ts';
 import type { Table } from '../../../relational/table.ts';
 import { schemaChangeRecord } from '../../../relational/table-change.ts';
-import { compileTableFilter, type TableFilter } from '../../../relational/table-filter.ts';
+import type { TableFilter } from '../../../relational/table-filter.ts';
 import type { HistoryRecord, SchemaHistory } from '../../../spi/schema-history.ts';
 import type { Logger } from '../../../spi/telemetry.ts';
 import type { TopicNaming } from '../../../spi/topic-naming.ts';
 import { type BinlogOffset, isAtOrBefore, parseBinlogOffset } from '../binlog-offset.ts';
 import { charsetOf, charsetOfCollation } from '../charsets.ts';
-import { codecOptions, filterConfig } from '../codec-config.ts';
+import { captureFilter, codecOptions } from '../codec-config.ts';
 import type { MySqlConfig } from '../config.ts';
 import { connect, type MySqlConnection, quoteIdentifier } from '../connection.ts';
 import type { FlavourName } from '../flavour.ts';
@@ -46,7 +46,7 @@ export class DatabaseStreamSchema implements StreamSchema {
   private constructor(o: StreamSchemaOptions, server: Readonly<Record<string, string | null>>) {
     const { config } = o;
     this.#o = o;
-    this.filter = compileTableFilter(filterConfig(config));
+    this.filter = captureFilter(config);
     this.options = codecOptions(o.flavour, config, o.topics, this.filter, o.logger);
     this.#explicitDefaults = server['explicit_defaults'] !== '0';
     this.definitions = new DatabaseSchema({
