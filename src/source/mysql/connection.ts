@@ -52,6 +52,7 @@ export class MySqlConnection {
   readonly #queryTimeoutMs: number;
   readonly options: ConnectionOptions;
   #lost: Error | null = null;
+  #stream: RowStream | null = null;
 
   constructor(connection: Connection, options: ConnectionOptions, queryTimeoutMs: number) {
     this.#connection = connection;
@@ -107,7 +108,8 @@ export class MySqlConnection {
    * `pause`/`resume` act on the socket, so a slow reader slows the server down and nothing piles up.
    */
   stream(sql: string, onRow: (packet: Buffer, offset: number) => void): RowStream {
-    return new RowStream(this.#connection, sql, onRow);
+    this.#stream = new RowStream(this.#connection, sql, onRow);
+    return this.#stream;
   }
 
   async end(): Promise<void> {
@@ -128,6 +130,9 @@ export class MySqlConnection {
   destroy(): void {
     this.#lost ??= new Error('the connection was closed');
     this.#connection.destroy();
+    // mysql2 only half-closes: a paused socket with rows unread would never end, nor would whoever awaits the stream.
+    (this.#connection as unknown as { readonly stream: { destroy(): void } }).stream.destroy();
+    this.#stream?.fail(new CdcError('CDC_ABORTED', 'aborted', 'the connection was closed while rows were read'));
   }
 }
 
@@ -139,10 +144,12 @@ interface RawQuery {
 export class RowStream {
   readonly done: Promise<void>;
   readonly #connection: Connection;
+  #reject: (error: Error) => void = () => {};
 
   constructor(connection: Connection, sql: string, onRow: (packet: Buffer, offset: number) => void) {
     this.#connection = connection;
     this.done = new Promise((resolve, reject) => {
+      this.#reject = reject;
       let failed: unknown = null;
       const command = connection.query({ sql }) as unknown as RawQuery;
       // mysql2 sets the parser it compiled for the columns here; ours takes the packets instead (mysql2 3.24, commands/query.js `row`).
@@ -173,6 +180,11 @@ export class RowStream {
     });
     // Whoever awaits it later sees the failure; until then it is not "unhandled".
     this.done.catch(() => {});
+  }
+
+  /** Ends `done` with an error, unless it ended already. */
+  fail(error: Error): void {
+    this.#reject(error);
   }
 
   pause(): void {
