@@ -20,6 +20,8 @@ export interface BufferOptions {
 export class TableBuffer {
   readonly #options: BufferOptions;
   readonly #slots = new Map<unknown, number>();
+  /** Rows that were here, encoded by now. */
+  #encoded = 0;
   /** With a key: the row of each slot. Without: rows that came. */
   rows: Row[] = [];
   /** With a key: whether slot i is a delete. */
@@ -44,7 +46,26 @@ export class TableBuffer {
 
   /** Changes to write. */
   get size(): number {
-    return this.rows.length + this.removed.length;
+    return this.rows.length + this.removed.length + this.#encoded;
+  }
+
+  /** No row of the buffer is one that stays. */
+  get onlyDeletes(): boolean {
+    return this.rows.length + this.#encoded === this.deletes;
+  }
+
+  /** The rows were encoded and are gone; what is left waits for `clear`. */
+  get isEncoded(): boolean {
+    return this.#encoded > 0;
+  }
+
+  /** Lets go of the rows: they take several times the memory of their encoded form. */
+  dropRows(): void {
+    this.#encoded += this.rows.length + this.removed.length;
+    this.#slots.clear();
+    this.rows = [];
+    this.deleted = [];
+    this.removed = [];
   }
 
   get isEmpty(): boolean {
@@ -53,6 +74,7 @@ export class TableBuffer {
 
   clear(): void {
     this.#slots.clear();
+    this.#encoded = 0;
     this.rows = [];
     this.deleted = [];
     this.removed = [];

@@ -3,12 +3,13 @@ import { CdcError } from '../../model/errors.ts';
 import type { Logger } from '../../spi/telemetry.ts';
 import { failpoint } from '../../util/failpoint.ts';
 import { type Session, throwIfAborted } from './client.ts';
+import { CsvBlocks } from './csv-blocks.ts';
 import type { Endpoint } from './dsn.ts';
 import { databendError } from './errors.ts';
 import type { OffsetRow, OffsetTable } from './offset-table.ts';
 import { removeStaged, stageName, uploadToStage } from './stage.ts';
 import { encodeLoads, findBadColumn, type LoadContext, type StagedFile, type TableLoad, writeLoad } from './table-writer.ts';
-import type { TargetTable } from './target-tables.ts';
+import { segmentsOf, type TargetTable } from './target-tables.ts';
 
 export interface FlusherOptions {
   readonly session: Session;
@@ -31,6 +32,9 @@ export interface FlushResult {
   readonly statements: number;
 }
 
+/** Of the files' memory, between flushes: 50,000 rows of 300 bytes. */
+const KEPT_BYTES = 16 << 20;
+
 /**
  * One flush: a file a table into the stage, then everything and the offsets in one transaction. A token in the offsets table commits with
  * it: it tells whether a COMMIT whose answer was lost took effect, and whether another task writes in our name.
@@ -39,6 +43,7 @@ export class Flusher {
   readonly #o: FlusherOptions;
   readonly #folder: string;
   readonly #taskKey: string;
+  readonly #blocks = new CsvBlocks(KEPT_BYTES);
   #token: string | null = null;
   #files = 0;
 
@@ -56,10 +61,20 @@ export class Flusher {
     await this.#o.session.exec(removeStaged(`${this.#folder}/`), 'clean the stage');
   }
 
-  /** Everything durable, or nothing and it throws. Retriable errors are tried again inside. */
+  /** Everything durable, or nothing and it throws. Retriable errors are tried again inside. The rows are let go in either case. */
   async flush(tables: readonly TargetTable[], offsets: readonly OffsetRow[], signal: AbortSignal): Promise<FlushResult> {
+    try {
+      return await this.#flush(tables, offsets, signal);
+    } finally {
+      this.#blocks.abandon();
+    }
+  }
+
+  async #flush(tables: readonly TargetTable[], offsets: readonly OffsetRow[], signal: AbortSignal): Promise<FlushResult> {
     const run = `${this.#folder}/${(this.#token ?? '').slice(0, 8)}-${++this.#files}`;
-    const loads = tables.flatMap((t, i) => encodeLoads(t, (n) => `${run}-${i}-${n}.csv`));
+    const loads = tables.flatMap((t, i) => encodeLoads(t, this.#blocks, (n) => `${run}-${i}-${n}.csv`));
+    // The files are what is tried again: the rows may go, a task that fails is made anew.
+    for (const t of tables) for (const { buffer } of segmentsOf(t)) buffer.dropRows();
     const files = loads.flatMap((l) => [l.file, l.removals?.file ?? null].filter((f) => f !== null));
     const token = randomUUID();
     let attempt = 0;
@@ -84,6 +99,8 @@ export class Flusher {
       }
     }
     this.#token = token;
+    // An upload that was cut off may still be reading.
+    if (attempt === 0) this.#blocks.release();
     await this.#removeFiles(`${run}-`, files.length);
     return {
       rows: loads.reduce((n, l) => n + l.writes + l.deletes, 0),
@@ -115,7 +132,7 @@ export class Flusher {
     signal: AbortSignal,
   ): Promise<number> {
     const { session } = this.#o;
-    const context: LoadContext = { session, inserts: this.#o.inserts, upload: (f) => this.#put(f, signal) };
+    const context: LoadContext = { session, inserts: this.#o.inserts, blocks: this.#blocks, upload: (f) => this.#put(f, signal) };
     let statements = 4;
     await session.exec('BEGIN', 'flush: begin');
     for (const load of loads) {

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { CdcError } from '../../model/errors.ts';
 import { stagePath } from './dialect.ts';
 import { type Endpoint, httpBase } from './dsn.ts';
@@ -31,26 +33,45 @@ export async function uploadToStage(
   if (e.warehouse !== null) headers['x-databend-warehouse'] = e.warehouse;
   if (e.tenant !== null) headers['x-databend-tenant'] = e.tenant;
   const doing = 'upload to the stage';
-  let response: Response;
-  let text: string;
+  const length = content.reduce((n, b) => n + b.length, head.length + TAIL.length);
+  let response: { readonly status: number; readonly text: string };
   try {
-    response = await fetch(`${httpBase(e)}/v1/upload_to_stage`, {
-      method: 'PUT',
-      headers,
-      body: Buffer.concat([head, ...content, TAIL]),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    });
-    text = await response.text();
+    const url = `${httpBase(e)}/v1/upload_to_stage`;
+    const options = { method: 'PUT', headers: { ...headers, 'content-length': String(length) } };
+    response = await send(url, options, [head, ...content, TAIL], AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
   } catch (error) {
     if (signal.aborted) throw new CdcError('CDC_ABORTED', 'aborted', 'stopped while uploading to Databend');
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw databendError(new Error(cause), doing);
+    throw databendError(error instanceof Error ? error : new Error(String(error)), doing);
   }
+  const { text } = response;
   if (response.status === 200) return;
   const code = /"code":\s*"?(\d{4})\b/.exec(text)?.[1];
   if (response.status >= 500 && code === undefined)
     throw new CdcError('CDC_DATABEND_UNAVAILABLE', 'retriable', `${doing}: HTTP ${response.status}`, { hint: 'it is tried again' });
   throw databendError(new Error(code === undefined ? `HTTP ${response.status}` : `[${code}]HTTP ${response.status}`), doing);
+}
+
+/** Sends the parts as they are: `fetch` copies a body, and copies wait for the garbage collector outside of its heap. */
+function send(
+  url: string,
+  options: RequestOptions,
+  parts: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { ...options, signal }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+      });
+      response.once('error', reject);
+      response.once('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    request.once('error', reject);
+    for (const part of parts) request.write(part);
+    request.end();
+  });
 }
 
 /** Statement that removes a staged file or, with a closing slash, a folder. */

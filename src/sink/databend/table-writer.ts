@@ -2,6 +2,7 @@ import { type Row, UNAVAILABLE } from '../../model/chunk.ts';
 import { CdcError } from '../../model/errors.ts';
 import type { TableBuffer } from '../table-buffer.ts';
 import type { Session } from './client.ts';
+import type { CsvBlocks } from './csv-blocks.ts';
 import {
   countCopies,
   countOrphans,
@@ -16,9 +17,6 @@ import {
 import { type RowPlan, rowText } from './row-plan.ts';
 import { type Segment, segmentsOf, type TargetTable } from './target-tables.ts';
 import { tryExpression } from './type-mapping.ts';
-
-/** Rows per string before it becomes bytes: long ropes are slow to flatten. */
-const ROWS_PER_BUFFER = 1000;
 
 /** A file for the stage. */
 export interface StagedFile {
@@ -43,28 +41,14 @@ export interface TableLoad {
   readonly writes: number;
 }
 
-function buffersOf(lines: Iterable<string>): { content: Buffer[]; rows: number } {
-  const content: Buffer[] = [];
-  let text = '';
-  let n = 0;
-  for (const line of lines) {
-    text += line;
-    if (++n % ROWS_PER_BUFFER === 0) {
-      content.push(Buffer.from(text));
-      text = '';
-    }
-  }
-  if (text !== '') content.push(Buffer.from(text));
-  return { content, rows: n };
-}
-
 /** The table's buffers as files, in the order they must be written; `path` names the n-th. Synchronous. Throws CDC_DATABEND_VALUE_RANGE, CDC_VALUE_CONVERT. */
-export function encodeLoads(table: TargetTable, path: (n: number) => string): readonly TableLoad[] {
-  return segmentsOf(table).map((s, i) => encodeSegment(table, s, i === 0, (n) => path(2 * i + n)));
+export function encodeLoads(table: TargetTable, blocks: CsvBlocks, path: (n: number) => string): readonly TableLoad[] {
+  return segmentsOf(table).map((s, i) => encodeSegment(table, s, i === 0, blocks, (n) => path(2 * i + n)));
 }
 
-function encodeSegment(table: TargetTable, segment: Segment, first: boolean, path: (n: number) => string): TableLoad {
+function encodeSegment(table: TargetTable, segment: Segment, first: boolean, blocks: CsvBlocks, path: (n: number) => string): TableLoad {
   const b = segment.buffer;
+  if (b.isEncoded) throw new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', `table ${formatTarget(table.id)}: flushed again after a failure`);
   // A truncated table without rows needs no plan.
   const plan = segment.plan as RowPlan;
   const base = {
@@ -79,13 +63,13 @@ function encodeSegment(table: TargetTable, segment: Segment, first: boolean, pat
     file: null,
   };
   if (!b.keyed) {
-    if (b.removed.length > 0) return { ...base, ...netOf(plan, b.rows, b.removed, path), deletes: b.removed.length };
-    const made = buffersOf(appendedLines(plan, b.rows));
+    if (b.removed.length > 0) return { ...base, ...netOf(plan, b.rows, b.removed, blocks, path), deletes: b.removed.length };
+    const made = blocks.write(appendedLines(plan, b.rows));
     return { ...base, insertOnly: true, file: made.rows === 0 ? null : { path: path(0), ...made } };
   }
   const fresh = first && (table.empty || (table.snapshotOnly && b.onlyReads));
   const insertOnly = (fresh || b.truncated) && b.partial.size === 0;
-  const made = buffersOf(keyedLines(plan, b, insertOnly));
+  const made = blocks.write(keyedLines(plan, b, insertOnly));
   return { ...base, insertOnly, file: made.rows === 0 ? null : { path: path(0), ...made } };
 }
 
@@ -124,6 +108,7 @@ function netOf(
   plan: RowPlan,
   came: readonly Row[],
   went: readonly Row[],
+  blocks: CsvBlocks,
   path: (n: number) => string,
 ): Pick<TableLoad, 'file' | 'removals'> {
   const net = new Map<string, number>();
@@ -136,14 +121,14 @@ function netOf(
     net.set(text, (net.get(text) ?? 0) - 1);
   }
   const gone = [...net].filter(([, n]) => n < 0);
-  const made = buffersOf(copies(net));
+  const made = blocks.write(copies(net));
   const texts = gone.map(([text]) => text);
   return {
     file: made.rows === 0 ? null : { path: path(0), ...made },
     removals:
       gone.length === 0
         ? null
-        : { file: { path: path(1), ...buffersOf(texts.map((text, i) => `${i}${text}\n`)) }, counts: gone.map(([, n]) => -n), texts },
+        : { file: { path: path(1), ...blocks.write(texts.map((text, i) => `${i}${text}\n`)) }, counts: gone.map(([, n]) => -n), texts },
   };
 }
 
@@ -156,6 +141,7 @@ export interface LoadContext {
   readonly session: Session;
   /** `insert.mode=update`: rows the target lacks are left out. */
   readonly inserts: boolean;
+  readonly blocks: CsvBlocks;
   upload(file: StagedFile): Promise<void>;
 }
 
@@ -218,7 +204,7 @@ async function removeCopies(load: TableLoad, removals: NonNullable<TableLoad['re
   });
   await o.session.exec(deleteCopies(id, file.path, load.plan.columns), `table ${name}: delete rows without key`);
   if (back.length === 0) return 2;
-  const again: StagedFile = { path: file.path.replace(/\.csv$/, '-back.csv'), ...buffersOf(back) };
+  const again: StagedFile = { path: file.path.replace(/\.csv$/, '-back.csv'), ...o.blocks.write(back) };
   await o.upload(again);
   await o.session.exec(insertStaged(id, again.path, load.plan.columns), `table ${name}: keep copies of rows without key`);
   return 3;

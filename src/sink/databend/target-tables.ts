@@ -75,7 +75,7 @@ export function truncateTarget(t: TargetTable): void {
 export function afterFlush(t: TargetTable): void {
   for (const { buffer } of segmentsOf(t)) {
     if (!buffer.onlyReads) t.snapshotOnly = false;
-    t.empty = (t.empty || buffer.truncated) && buffer.rows.length === buffer.deletes;
+    t.empty = (t.empty || buffer.truncated) && buffer.onlyDeletes;
   }
   t.older = [];
   t.buffer.clear();

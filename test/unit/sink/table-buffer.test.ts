@@ -51,6 +51,18 @@ describe('a keyed buffer', () => {
     assert.deepEqual([...buffer.partial], [1]);
   });
 
+  test('knows what it held when the rows are dropped, until it is cleared', () => {
+    const buffer = new TableBuffer(keyed);
+    buffer.add(rowsOf(t, 'd', [[1, 'a']]));
+    buffer.dropRows();
+    assert.deepEqual([buffer.size, buffer.isEmpty, buffer.onlyDeletes, buffer.isEncoded], [1, false, true, true]);
+    buffer.clear();
+    assert.deepEqual([buffer.size, buffer.isEmpty, buffer.isEncoded], [0, true, false]);
+    buffer.add(rowsOf(t, 'c', [[1, 'a']]));
+    buffer.dropRows();
+    assert.equal(buffer.onlyDeletes, false);
+  });
+
   test('refuses a row that lacks cells after its own delete', () => {
     const buffer = new TableBuffer(keyed);
     buffer.add(rowsOf(t, 'd', [[1, 'a']]));
