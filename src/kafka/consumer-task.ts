@@ -36,7 +36,8 @@ export interface KafkaConsumerTaskOptions {
   readonly maxBufferedBytes?: number;
 }
 
-const POLL_MS = 500;
+/** A sink is told that nothing comes after this time. */
+const POLL_MS = 200;
 const DISCOVERY_MS = 1000;
 const COMMIT_MS = 1000;
 
@@ -75,7 +76,7 @@ export class KafkaConsumerTask implements SourceTask {
     this.#options = options;
     this.#subscription = new Subscription(options.connector);
     this.#maxRows = wholeNumber(options.client, 'max.poll.records', 20_000);
-    this.#maxBytes = options.maxBufferedBytes ?? 64 << 20;
+    this.#maxBytes = options.maxBufferedBytes ?? 40 << 20;
     this.#reader = new GroupReader(options, this.#subscription, this.#maxBytes);
     this.#dropped = options.context.metrics.counter(
       'kafka_consumer_redelivered_dropped_total',

@@ -26,7 +26,7 @@ export class SinkBatchWriter implements BatchWriter {
   }
 
   async idle(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.length > 0 && this.#sink.shouldFlush()) await this.flush(signal);
+    if (this.#waiting.length > 0 && this.#sink.shouldFlush(true)) await this.flush(signal);
   }
 
   async flush(signal: AbortSignal): Promise<void> {

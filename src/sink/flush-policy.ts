@@ -5,6 +5,9 @@ export interface FlushLimits {
   readonly ageMs: number;
 }
 
+/** Nothing came for so long, and for half as long as the last flush took: more is not to be expected soon. Milliseconds. */
+const QUIET_MS = 200;
+
 /** Offsets that no row came with need not be stored at once. */
 const OFFSETS_ONLY_AGE_MS = 10_000;
 
@@ -19,6 +22,8 @@ export class FlushPolicy {
   #bytes = 0;
   #since: number | null = null;
   #lastFlushMs = 0;
+  /** When rows came last. */
+  #lastMs = 0;
 
   constructor(limits: FlushLimits, now: () => number) {
     this.#limits = limits;
@@ -29,7 +34,9 @@ export class FlushPolicy {
   accepted(rows: number, bytes: number): void {
     this.#rows += rows;
     this.#bytes += bytes;
-    this.#since ??= this.#now();
+    const now = this.#now();
+    this.#since ??= now;
+    if (rows > 0) this.#lastMs = now;
   }
 
   /** Everything accepted is durable; it took `durationMs`. */
@@ -40,10 +47,14 @@ export class FlushPolicy {
     this.#since = null;
   }
 
-  isDue(): boolean {
+  /** `idle`: the source had nothing more to give when it was last asked. */
+  isDue(idle = false): boolean {
     if (this.#since === null) return false;
     if (this.#rows >= this.#limits.rows || this.#bytes >= this.#limits.bytes) return true;
-    const age = this.#now() - this.#since;
+    const now = this.#now();
+    if (idle && this.#rows > 0 && now - this.#lastMs >= Math.max(Math.min(QUIET_MS, this.#limits.ageMs), this.#lastFlushMs / 2))
+      return true;
+    const age = now - this.#since;
     return age >= (this.#rows === 0 ? Math.max(OFFSETS_ONLY_AGE_MS, this.#limits.ageMs) : Math.max(this.#limits.ageMs, this.#lastFlushMs));
   }
 }

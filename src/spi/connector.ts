@@ -104,8 +104,8 @@ export interface SinkTask {
   committedOffset?(partition: SourcePartition): Promise<SourceOffset | null>;
   /** Accepts ownership of the batch. Resolves when buffered, not when durable; a slow `put` is the backpressure. */
   put(batch: Batch, signal: AbortSignal): Promise<void>;
-  /** Buffers passed their row, byte or age limit. Asked after each `put` and when idle. */
-  shouldFlush(): boolean;
+  /** Buffers passed their row, byte or age limit. Asked after each `put`, and with `idle` when the source had nothing to give. */
+  shouldFlush(idle?: boolean): boolean;
   /** Resolves when everything accepted so far, and the offsets of its batches, are durable. All or nothing. */
   flush(signal: AbortSignal): Promise<void>;
   progress?(): TaskProgress;

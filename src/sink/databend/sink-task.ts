@@ -164,8 +164,8 @@ export class DatabendSinkTask implements SinkTask {
     if (partition !== null && chunk.offset !== null) this.#marksCovered = true;
   }
 
-  shouldFlush(): boolean {
-    return this.#policy.isDue();
+  shouldFlush(idle = false): boolean {
+    return this.#policy.isDue(idle);
   }
 
   async flush(signal: AbortSignal): Promise<void> {

@@ -23,6 +23,24 @@ test('a flush is due by rows, by bytes and by age, and not before', () => {
   assert.equal(p.isDue(), true);
 });
 
+test('rows nothing came after are due at once when the source is idle', () => {
+  let now = 0;
+  const p = new FlushPolicy(limits, () => now);
+  assert.equal(p.isDue(true), false);
+  p.accepted(1, 1);
+  now = 199;
+  assert.equal(p.isDue(true), false);
+  now = 200;
+  assert.equal(p.isDue(true), true);
+  assert.equal(p.isDue(false), false);
+  p.flushed(1000);
+  p.accepted(1, 1);
+  now += 499;
+  assert.equal(p.isDue(true), false);
+  now += 1;
+  assert.equal(p.isDue(true), true);
+});
+
 test('a slow target gets as long to fill a batch as it took to write the last', () => {
   let now = 0;
   const p = new FlushPolicy(limits, () => now);
