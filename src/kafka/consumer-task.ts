@@ -39,6 +39,8 @@ export interface KafkaConsumerTaskOptions {
 /** A sink is told that nothing comes after this time. */
 const POLL_MS = 200;
 const DISCOVERY_MS = 1000;
+/** While there is no topic to read: a source that starts beside this task is about to make them. */
+const FIRST_DISCOVERY_MS = 200;
 const COMMIT_MS = 1000;
 
 /**
@@ -95,7 +97,8 @@ export class KafkaConsumerTask implements SourceTask {
     for (;;) {
       if (this.#reader.failure !== null) throw this.#reader.failure;
       if (signal.aborted || this.#stopped) throw abortedError();
-      if (performance.now() - this.#lastDiscovery > DISCOVERY_MS) await this.#discover();
+      if (performance.now() - this.#lastDiscovery > (this.#reader.lanes.size === 0 ? FIRST_DISCOVERY_MS : DISCOVERY_MS))
+        await this.#discover();
       if (this.#toCommit.size > 0 && performance.now() - this.#lastCommit > COMMIT_MS) await this.#commit();
       const changed = this.#reader.changed();
       const batch = this.#release();
