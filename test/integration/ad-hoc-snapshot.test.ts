@@ -154,6 +154,40 @@ function suite(server: SourceServer, port: () => number): void {
       assert.ok(n > 50, `${n} writes went on`);
     });
 
+    test('without writing to the server a table ends equal while writes go on, and on an idle server', async () => {
+      await fresh('CREATE TABLE t (id INT PRIMARY KEY, v INT)');
+      await sql.query(`INSERT INTO t VALUES ${Array.from({ length: 2000 }, (_, i) => `(${i},0)`).join()}`);
+      const file = join(dir, 'read-only.txt');
+      writeFileSync(file, '');
+      const run = await streaming(historyFile(), {
+        'read.only': 'true',
+        'signal.enabled.channels': 'file',
+        'signal.file': file,
+        'signal.poll.interval.ms': '20',
+        'incremental.snapshot.chunk.size': '50',
+      });
+      const data = { 'data-collections': [`${database}.t`] };
+      writeFileSync(file, `${JSON.stringify({ id: 'r1', type: 'execute-snapshot', data })}\n`);
+      let n = 0;
+      await until(
+        'rows while writes go on',
+        30_000,
+        async () => {
+          n++;
+          await sql.query('UPDATE t SET v = v + 1 WHERE id BETWEEN ? AND ?', [(n * 37) % 2000, ((n * 37) % 2000) + 5]);
+          if (n % 4 === 0) await sql.query('DELETE FROM t WHERE id = ?', [(n * 61) % 2000]);
+          return run.error !== null || reads(run, 't').length > 1000;
+        },
+        1,
+      );
+      await complete(run, 'the rest, without writes');
+      await caughtUp(run, 'end');
+      await run.stop();
+      assert.deepEqual(replay(run.texts(), 't', 1), await actual('t', 1));
+      const [windows] = (await sql.query("SELECT id FROM signals WHERE type LIKE 'snapshot-window%'")) as unknown as [unknown[]];
+      assert.deepEqual(windows, []);
+    });
+
     test('a column added, one dropped and a truncate meanwhile leave the tables equal', async () => {
       await fresh('CREATE TABLE t (id INT PRIMARY KEY, v INT); CREATE TABLE u (id INT PRIMARY KEY, v INT)');
       for (const t of ['t', 'u']) await sql.query(`INSERT INTO ${t} VALUES ${Array.from({ length: 600 }, (_, i) => `(${i},${i})`).join()}`);

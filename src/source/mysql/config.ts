@@ -485,7 +485,7 @@ function definition(flavour: 'mysql' | 'mariadb'): ConfigDef<MySqlConfig> {
         'How the end of a chunk is marked in the signal table: by a second row, or by deleting the first.',
         { allowed: ['insert_insert', 'insert_delete'] },
       ),
-      'read.only': bool(false, S, 'Incremental snapshots without a signal table.', { refused: NOT_YET }),
+      'read.only': bool(false, S, 'Incremental snapshots that write no watermarks: GTIDs are compared instead.'),
 
       'signal.data.collection': opt(G, 'Table of signals (database.table); always captured.', {
         validate: (v) => (v === null || signalTable(v) !== null ? null : 'it is database.table'),

@@ -74,7 +74,9 @@ export class MySqlConnection {
         reject(translateError(this.#lost, sql));
         return;
       }
+      let timer: NodeJS.Timeout | null = null;
       const onAbort = (): void => {
+        if (timer !== null) clearTimeout(timer);
         this.destroy();
         reject(new CdcError('CDC_ABORTED', 'aborted', 'stopped while a query ran'));
       };
@@ -83,14 +85,23 @@ export class MySqlConnection {
         return;
       }
       signal?.addEventListener('abort', onAbort, { once: true });
+      // The driver's own timer outlives a connection that is destroyed, and the process with it.
+      if (this.#queryTimeoutMs > 0) {
+        timer = setTimeout(() => {
+          signal?.removeEventListener('abort', onAbort);
+          this.destroy();
+          reject(translateError(new Error(`no answer within database.query.timeout.ms (${this.#queryTimeoutMs})`), sql));
+        }, this.#queryTimeoutMs);
+        timer.unref();
+      }
       this.#connection.query<RowDataPacket[]>(
         {
           sql,
           values: [...values],
           typeCast: (field) => field.string('utf8'),
-          ...(this.#queryTimeoutMs > 0 ? { timeout: this.#queryTimeoutMs } : {}),
         },
         (error, rows) => {
+          if (timer !== null) clearTimeout(timer);
           signal?.removeEventListener('abort', onAbort);
           if (error !== null) reject(translateError(error, sql));
           else resolve(Array.isArray(rows) ? (rows as readonly ResultRow[]) : []);

@@ -15,6 +15,12 @@ export function parseGtids(flavour: 'mysql' | 'mariadb', text: string): GtidStat
   return flavour === 'mysql' ? MySqlGtidSet.parse(text) : MariaDbGtidPosition.parse(text);
 }
 
+/** Everything `mark` has is in `state`; false for states of different servers. */
+export function gtidsContain(state: GtidState, mark: GtidState): boolean {
+  if (state instanceof MySqlGtidSet) return mark instanceof MySqlGtidSet && state.contains(mark);
+  return state instanceof MariaDbGtidPosition && mark instanceof MariaDbGtidPosition && state.contains(mark);
+}
+
 /** Inclusive, ascending, not adjacent. GNOs are int64; numbers hold them exactly below 2^53, and larger ones are refused. */
 type Intervals = [number, number][];
 

@@ -18,10 +18,10 @@ import { positionState } from './position-check.ts';
 import { SignalFile } from './signal-file.ts';
 import { type Signal, type SnapshotRequest, signalTable } from './signals.ts';
 import { BlockingSnapshot } from './snapshot/blocking.ts';
-import { IncrementalSnapshot } from './snapshot/incremental.ts';
+import { IncrementalSnapshot, type StreamHold } from './snapshot/incremental.ts';
 import { IncrementalState } from './snapshot/incremental-state.ts';
 import { Snapshotter } from './snapshot/snapshotter.ts';
-import { signalTableWatermarks } from './snapshot/watermarks.ts';
+import { readOnlyWatermarks, signalTableWatermarks } from './snapshot/watermarks.ts';
 import { BinlogReader } from './streaming/binlog-reader.ts';
 import { heartbeatRecord } from './streaming/heartbeat.ts';
 import { StreamConnection } from './streaming/stream-connection.ts';
@@ -313,15 +313,18 @@ export class MySqlSourceTask implements SourceTask {
       queue: this.#queue,
       state,
       notifier: this.#notifier,
-      watermarks: signalTableWatermarks({
-        table: table ?? { database: '', table: '' },
-        definition: () => (table === null ? null : schema.definitions.tables.get(table)),
-        strategy: config['incremental.snapshot.watermarking.strategy'] as 'insert_insert' | 'insert_delete',
-        retries: config['signal.emit.failure.max.retries'],
-        backoffMs: config['signal.emit.failure.backoff.ms'],
-        clock,
-        logger,
-      }),
+      hold: config['read.only'] ? streamHold(() => this.#reader) : null,
+      watermarks: config['read.only']
+        ? readOnlyWatermarks(this.#flavour, () => this.#reader?.gtids ?? null)
+        : signalTableWatermarks({
+            table: table ?? { database: '', table: '' },
+            definition: () => (table === null ? null : schema.definitions.tables.get(table)),
+            strategy: config['incremental.snapshot.watermarking.strategy'] as 'insert_insert' | 'insert_delete',
+            retries: config['signal.emit.failure.max.retries'],
+            backoffMs: config['signal.emit.failure.backoff.ms'],
+            clock,
+            logger,
+          }),
       clock,
       logger,
       connect: (signal) => connect(config, signal),
@@ -471,6 +474,18 @@ export class MySqlSourceTask implements SourceTask {
     if (this.#queue.empty && this.#stream?.quiet === true) return 0;
     return Math.max(0, this.#context.clock.now() - Math.floor(us / 1000));
   }
+}
+
+function streamHold(reader: () => BinlogReader | null): StreamHold {
+  return {
+    get between() {
+      return reader()?.between ?? false;
+    },
+    get gtids() {
+      return reader()?.gtids ?? null;
+    },
+    stall: (work) => reader()?.stall(work),
+  };
 }
 
 function asCdcError(error: unknown): CdcError {

@@ -9,6 +9,7 @@ import type { ChangeQueue } from '../../change-queue.ts';
 import type { MySqlConfig } from '../config.ts';
 import type { MySqlConnection } from '../connection.ts';
 import type { FlavourName } from '../flavour.ts';
+import { type GtidState, gtidsContain } from '../gtid.ts';
 import type { Notifier } from '../notifications.ts';
 import { type Signal, type SnapshotRequest, signalOfRow, signalTable, snapshotRequest } from '../signals.ts';
 import { sourceInfo } from '../source-info.ts';
@@ -29,18 +30,26 @@ export interface IncrementalSnapshotOptions {
   readonly clock: { now(): number };
   readonly logger: Logger;
   connect(signal: AbortSignal): Promise<MySqlConnection>;
+  /** Null where watermarks are rows of the signal table. */
+  readonly hold: StreamHold | null;
   /** The stream's offset, null while it has none. */
   offset(): SourceOffset | null;
   /** Takes a blocking snapshot. */
   blocking(request: SnapshotRequest, signal: AbortSignal): Promise<void>;
 }
 
-/** How a window is marked in the stream. `mark` texts are the watermarks of read-only windows. */
+/** How a window is marked in the stream; each gives its mark, null where a row of the signal table is one. */
 export interface Watermarks {
-  open(connection: MySqlConnection, window: string, signal: AbortSignal): Promise<string | null>;
-  close(connection: MySqlConnection, window: string, signal: AbortSignal): Promise<string | null>;
-  /** Read-only windows: whether the stream, by this GTID state, reached a mark. Null where rows of the signal table tell. */
-  readonly reached: ((mark: string, gtid: string | null) => boolean) | null;
+  open(connection: MySqlConnection, window: string, signal: AbortSignal): Promise<GtidState | null>;
+  close(connection: MySqlConnection, window: string, signal: AbortSignal): Promise<GtidState | null>;
+}
+
+/** What windows without a signal table (`read.only`) need of the stream. */
+export interface StreamHold {
+  /** No transaction is open: the stream can be held. */
+  readonly between: boolean;
+  readonly gtids: GtidState | null;
+  stall(work: () => Promise<void>): void;
 }
 
 /** One chunk between its two watermarks. */
@@ -54,14 +63,15 @@ interface Window {
   rows: Map<string, Row>;
   lastKey: KeyText | null;
   failure: unknown;
-  low: string | null;
-  high: string | null;
+  /** Where a read-only window ends. */
+  high: GtidState | null;
   readonly ready: Promise<void>;
   readonly settle: () => void;
 }
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 10_000;
+const READ_ONLY_LOOK_MS = 100;
 
 /**
  * Incremental snapshots by signal (DBLog): chunk by chunk in key order, each read between two watermarks in the binlog.
@@ -83,6 +93,9 @@ export class IncrementalSnapshot implements SignalObserver {
   /** Key columns the state's keys are of. */
   #keysOf: string | null = null;
   #scanned = 0;
+  /** The end of the last transaction; for read-only windows. */
+  #at: StreamPosition | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: IncrementalSnapshotOptions) {
     this.#o = options;
@@ -95,11 +108,17 @@ export class IncrementalSnapshot implements SignalObserver {
   start(signal: AbortSignal): void {
     this.#abort = signal;
     if (this.#state.running) this.#o.logger.info({ tables: this.#state.tables.length }, 'the incremental snapshot goes on');
-    this.#next();
+    if (this.#o.hold === null) this.#next();
+    else this.#timer = setInterval(() => this.#tick(), READ_ONLY_LOOK_MS);
+  }
+
+  #tick(): void {
+    if (this.#o.hold?.between === true) this.#look();
   }
 
   /** Ends after the signal given to `start` was aborted. */
   async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
     await this.#work;
     this.#connection?.destroy();
     this.#connection = null;
@@ -190,7 +209,21 @@ export class IncrementalSnapshot implements SignalObserver {
     }
   }
 
-  committed(_gtid: string | null, _at: StreamPosition): void {}
+  committed(at: StreamPosition): void {
+    if (this.#o.hold === null) return;
+    this.#at = at;
+    this.#look();
+  }
+
+  /** Read-only windows end where the stream has passed their mark; on an idle server that is at once. */
+  #look(): void {
+    const { hold } = this.#o;
+    const window = this.#window;
+    if (hold === null || hold.gtids === null) return;
+    if (window === null) this.#next();
+    else if (!this.#reading && window.high !== null && this.#at !== null && gtidsContain(hold.gtids, window.high))
+      this.#close(window.id, this.#at);
+  }
 
   #execute(signal: Signal): void {
     const { logger, config } = this.#o;
@@ -382,12 +415,20 @@ export class IncrementalSnapshot implements SignalObserver {
     const signal = this.#abort;
     if (signal === null || signal.aborted || this.#reading || this.#window !== null) return;
     if (!this.#state.running || this.#state.paused) return;
+    const { hold } = this.#o;
+    // A signal may stand within a transaction: the window waits for its end.
+    if (hold !== null && !hold.between) return;
     this.#reading = true;
-    this.#work = this.#read(signal).catch((error: unknown) => {
-      this.#reading = false;
-      if (isAborted(error) || signal.aborted) return;
-      this.#o.queue.fail(error instanceof Error ? error : new Error(String(error)));
-    });
+    const work = (): Promise<void> => {
+      this.#work = this.#read(signal).catch((error: unknown) => {
+        this.#reading = false;
+        if (isAborted(error) || signal.aborted) return;
+        this.#o.queue.fail(error instanceof Error ? error : new Error(String(error)));
+      });
+      return this.#work;
+    };
+    if (hold === null) void work();
+    else hold.stall(work);
   }
 
   /** One window; a lost connection begins a new one. */
@@ -398,6 +439,7 @@ export class IncrementalSnapshot implements SignalObserver {
       try {
         this.#connection ??= await this.#session(signal);
         await this.#fill(window, this.#connection, signal);
+        if (this.#o.hold !== null) window.opened = true;
         this.#reading = false;
         window.settle();
         return;
@@ -426,7 +468,7 @@ export class IncrementalSnapshot implements SignalObserver {
 
   async #fill(window: Window, connection: MySqlConnection, signal: AbortSignal): Promise<void> {
     const { watermarks } = this.#o;
-    window.low = await watermarks.open(connection, window.id, signal);
+    await watermarks.open(connection, window.id, signal);
     while (this.#state.running && !window.cancelled && !(await this.#fillFrom(window, connection, signal))) {
       // The next table, in the same window.
     }
@@ -515,7 +557,6 @@ function newWindow(): Window {
     rows: new Map(),
     lastKey: null,
     failure: null,
-    low: null,
     high: null,
     ready: promise,
     settle: resolve,

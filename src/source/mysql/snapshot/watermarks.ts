@@ -3,6 +3,8 @@ import type { TableId } from '../../../model/table-schema.ts';
 import { columnOf, type Table } from '../../../relational/table.ts';
 import type { Logger } from '../../../spi/telemetry.ts';
 import { type MySqlConnection, quoteIdentifier } from '../connection.ts';
+import type { Flavour } from '../flavour.ts';
+import { type GtidState, gtidsContain, parseGtids } from '../gtid.ts';
 import type { Watermarks } from './incremental.ts';
 
 export interface SignalTableOptions {
@@ -46,7 +48,6 @@ export function signalTableWatermarks(o: SignalTableOptions): Watermarks {
     }
   };
   return {
-    reached: null,
     async open(connection, window, signal) {
       openedAt = timestamp(o.clock);
       const data = `{"openWindowTimestamp": "${openedAt}"}`;
@@ -64,6 +65,35 @@ export function signalTableWatermarks(o: SignalTableOptions): Watermarks {
       await run(connection, `INSERT INTO ${name} VALUES (?, ?, ?)`, [`${window}-close`, 'snapshot-window-close', data], signal);
       return null;
     },
+  };
+}
+
+const VISIBLE_MS = 10;
+
+/**
+ * Watermarks that write nothing (`read.only`): the transactions executed before and after the chunk is read. The stream
+ * stands still meanwhile. What it has passed already may be in the binlog and not yet visible: that is waited for first.
+ */
+export function readOnlyWatermarks(flavour: Flavour, passed: () => GtidState | null): Watermarks {
+  const executed = async (connection: MySqlConnection, signal: AbortSignal): Promise<GtidState> => {
+    const text = await flavour.executedGtids(connection, signal);
+    if (text === null) {
+      throw new CdcError('CDC_MYSQL_QUERY', 'environment', 'read.only needs GTIDs: gtid_mode is not ON', {
+        hint: 'set gtid_mode=ON on the server, or use signal.data.collection without read.only',
+      });
+    }
+    return parseGtids(flavour.name, text);
+  };
+  return {
+    async open(connection, _window, signal) {
+      for (;;) {
+        const low = await executed(connection, signal);
+        const stream = passed();
+        if (stream === null || gtidsContain(low, stream)) return low;
+        await new Promise((resolve) => setTimeout(resolve, VISIBLE_MS));
+      }
+    },
+    close: (connection, _window, signal) => executed(connection, signal),
   };
 }
 

@@ -73,8 +73,8 @@ export interface SignalObserver {
   /** Rows are held that newer ones replace. */
   readonly windowOpen: boolean;
   delivered(chunks: readonly Chunk[]): void;
-  /** A transaction ended; `gtid` null without GTIDs. */
-  committed(gtid: string | null, at: StreamPosition): void;
+  /** A transaction ended. */
+  committed(at: StreamPosition): void;
   /** What every offset carries of it. */
   offsetKeys(): SourceOffset | null;
 }
@@ -238,6 +238,8 @@ export class BinlogReader {
     if (this.#error || this.#idle) return;
     if (this.#stalled) {
       this.#pending.push({ buffer, start, end });
+      // The connection may be a new one, which was not told.
+      if (this.#pending.length % 256 === 0) this.#o.onStall();
       return;
     }
     this.#process(buffer, start, end);
@@ -444,7 +446,7 @@ export class BinlogReader {
 
   #endGroup(): void {
     if (this.#gtid !== null) this.#gtids?.add(this.#gtid);
-    this.#o.signals?.committed(this.#gtid, this.#streamPosition(this.#pos));
+    this.#o.signals?.committed(this.#streamPosition(this.#pos));
     this.#gtid = null;
     this.#open = false;
     this.#xaGroup = false;
@@ -478,6 +480,16 @@ export class BinlogReader {
         this.#tables.set(id, { raw, generation: schema.generation, table: t });
       }),
     );
+  }
+
+  /** No transaction is open and nothing awaited. */
+  get between(): boolean {
+    return !this.#open && !this.#busy && !this.#idle;
+  }
+
+  /** What was read completely; null without GTIDs. */
+  get gtids(): GtidState | null {
+    return this.#gtids;
   }
 
   /** Stands still, between two events, until `work` is done. */
