@@ -74,7 +74,8 @@ export const ERROR_CODES: Readonly<Record<string, string>> = {
   CDC_MYSQL_REPLICATION: 'The server refused to send its binlog; its own words follow.',
   CDC_MYSQL_ROW_IMAGE: 'binlog_row_image is not FULL, globally or in the session that wrote a row event. Set it to FULL.',
   CDC_MYSQL_SERVER_ID_IN_USE: 'Two replication clients use one server id. Give every connector its own database.server.id.',
-  CDC_MYSQL_SIGNAL_TABLE: 'The signal table (signal.data.collection) could not be written to. Grant INSERT and DELETE on it; it needs three columns.',
+  CDC_MYSQL_SIGNAL_TABLE:
+    'The signal table (signal.data.collection) could not be written to. Grant INSERT and DELETE on it; it needs three columns.',
   CDC_MYSQL_SNAPSHOT: 'The snapshot could not be taken.',
   CDC_MYSQL_TABLE_UNKNOWN:
     'A row change came for a captured table whose definition at that position is not known. Snapshot anew, or recover the schema history.',
