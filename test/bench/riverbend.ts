@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { tail } from '../stack/processes.ts';
 import type { Stack } from '../stack/stack.ts';
 import { freePort } from '../support/free-port.ts';
+import { NODE_OPTIONS } from '../support/launch.ts';
 import { DATABASE, TABLE } from './workload.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -43,7 +44,7 @@ export class RiverbendUnderTest {
     const errors = openSync(join(this.#folder, 'riverbend.err'), 'a');
     // `log` writes every message to stdout: that is the nowhere
     const output = openSync(this.#target === 'nowhere' ? '/dev/null' : join(this.#folder, 'riverbend.log'), 'a');
-    this.#child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(ROOT, 'src', 'main.ts'), 'run', file], {
+    this.#child = spawn(process.execPath, [...NODE_OPTIONS, join(ROOT, 'src', 'main.ts'), 'run', file], {
       cwd: ROOT,
       stdio: ['ignore', output, errors],
     });

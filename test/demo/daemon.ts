@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { httpOk, launch, peakRssMib, runningPid, statOf, tail, terminate, waitFor } from '../stack/processes.ts';
 import type { Stack } from '../stack/stack.ts';
+import { NODE_OPTIONS } from '../support/launch.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -33,7 +34,7 @@ export async function startDaemon(stack: Stack, mode: DemoMode, source: 'mysql' 
   const pidFile = join(folder, 'riverbend.pid');
   const pid = await launch({
     command: process.execPath,
-    args: ['--disable-warning=TimeoutNegativeWarning', join(ROOT, 'src', 'main.ts'), 'run', configuration(folder, mode, source)],
+    args: [...NODE_OPTIONS, join(ROOT, 'src', 'main.ts'), 'run', configuration(folder, mode, source)],
     cwd: ROOT,
     logFile,
     pidFile,

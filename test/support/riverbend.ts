@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { NODE_OPTIONS } from './launch.ts';
 import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -18,15 +19,11 @@ export class Riverbend {
     const log = openSync(options.logFile, 'a');
     this.#logFile = options.logFile;
     this.#httpPort = options.httpPort;
-    this.#child = spawn(
-      process.execPath,
-      ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=16', join(ROOT, 'src', 'main.ts'), ...args],
-      {
-        cwd: ROOT,
-        stdio: ['ignore', log, log],
-        env: { ...process.env, ...options.env },
-      },
-    );
+    this.#child = spawn(process.execPath, [...NODE_OPTIONS, join(ROOT, 'src', 'main.ts'), ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...options.env },
+    });
     closeSync(log);
     this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
   }
