@@ -1,3 +1,4 @@
+#!/usr/bin/env -S node --disable-warning=TimeoutNegativeWarning --max-semi-space-size=16
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
