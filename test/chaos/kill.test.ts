@@ -74,6 +74,8 @@ for (const mode of ['embedded', 'kafka'] as const) {
         'Databend to catch up',
         180_000,
         async () => {
+          // It was starting when Kafka or MySQL was killed: not reachable at start is exit code 3, and whoever supervises it starts it again.
+          if (daemon?.running === false && daemon.exitCode === 3) daemon = pipeline.start();
           if (daemon?.running !== true) throw new Error(`riverbend ended with ${daemon?.exitCode}\n${daemon?.log().slice(-4000)}`);
           return workload.looksEqual(target);
         },
