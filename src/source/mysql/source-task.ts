@@ -5,6 +5,7 @@ import type { SourceTask, SourceTaskContext, TaskProgress } from '../../spi/conn
 import type { SchemaHistory } from '../../spi/schema-history.ts';
 import type { Counter } from '../../spi/telemetry.ts';
 import type { TopicNaming } from '../../spi/topic-naming.ts';
+import { pause } from '../../util/backoff.ts';
 import { ChangeQueue, type QueueEntry } from '../change-queue.ts';
 import { topicNaming } from '../topic-naming.ts';
 import { type BinlogOffset, parseBinlogOffset } from './binlog-offset.ts';
@@ -218,7 +219,7 @@ export class MySqlSourceTask implements SourceTask {
         this.#finished = true;
         return;
       }
-      await pause(this.#config['streaming.delay.ms'], signal);
+      await pauseOrAbort(this.#config['streaming.delay.ms'], signal);
       try {
         await this.#streamFrom(from, signal);
         return;
@@ -235,7 +236,7 @@ export class MySqlSourceTask implements SourceTask {
   async #snapshot(connection: MySqlConnection, signal: AbortSignal): Promise<BinlogOffset> {
     this.#phase = 'snapshot';
     this.#reader = null;
-    await pause(this.#config['snapshot.delay.ms'], signal);
+    await pauseOrAbort(this.#config['snapshot.delay.ms'], signal);
     this.#snapshotter = new Snapshotter({
       config: this.#config,
       flavour: this.#flavour,
@@ -494,18 +495,7 @@ function asCdcError(error: unknown): CdcError {
     : new CdcError('CDC_INTERNAL_ASSERTION', 'fatal', 'the MySQL source failed in a way nobody thought of', { cause: error });
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0) return;
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(new CdcError('CDC_ABORTED', 'aborted', 'stopped while waiting'));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
+async function pauseOrAbort(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, signal);
+  if (ms > 0 && signal.aborted) throw new CdcError('CDC_ABORTED', 'aborted', 'stopped while waiting');
 }

@@ -5,6 +5,7 @@ import type { SourceOffset } from '../../../model/offset.ts';
 import { formatTableId, type TableId, type TableSchema } from '../../../model/table-schema.ts';
 import { anchoredPattern } from '../../../relational/table-filter.ts';
 import type { Logger } from '../../../spi/telemetry.ts';
+import { pause } from '../../../util/backoff.ts';
 import type { ChangeQueue } from '../../change-queue.ts';
 import type { MySqlConfig } from '../config.ts';
 import type { MySqlConnection } from '../connection.ts';
@@ -451,7 +452,8 @@ export class IncrementalSnapshot implements SignalObserver {
         if (signal.aborted || !(error instanceof CdcError) || error.kind !== 'retriable') throw error;
         const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 10));
         this.#o.logger.warn({ code: error.code, delayMs }, `${error.message}; the incremental snapshot goes on with a new connection`);
-        await delay(delayMs, signal);
+        await pause(delayMs, signal);
+        if (signal.aborted) throw new CdcError('CDC_ABORTED', 'aborted', 'stopped while an incremental snapshot waited');
         if (!this.#state.running || this.#state.paused) {
           this.#reading = false;
           return;
@@ -570,17 +572,4 @@ function matches(pattern: string, name: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
-  if (signal.aborted) throw new CdcError('CDC_ABORTED', 'aborted', 'stopped while an incremental snapshot waited');
 }

@@ -1,5 +1,6 @@
 import { CdcError, isAborted } from '../../../model/errors.ts';
 import type { Logger } from '../../../spi/telemetry.ts';
+import { pause } from '../../../util/backoff.ts';
 import type { BinlogOffset } from '../binlog-offset.ts';
 import type { MySqlConfig } from '../config.ts';
 import { connect } from '../connection.ts';
@@ -96,7 +97,8 @@ export class StreamConnection {
         const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures - 1, 10));
         const delayMs = Math.round(ceiling / 2 + (Math.random() * ceiling) / 2);
         logger.warn({ code: error.code, attempt: failures, delayMs, ...reader.position }, `${error.message}; reconnecting`);
-        await delay(delayMs, signal);
+        await pause(delayMs, signal);
+        if (signal.aborted) throw new CdcError('CDC_ABORTED', 'aborted', 'stopped while waiting to reconnect');
         await reader.settled();
         if (this.#fatal !== null) throw this.#fatal;
         next = reader.resumePoint();
@@ -148,17 +150,4 @@ export class StreamConnection {
       client.start();
     });
   }
-}
-
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
-  if (signal.aborted) throw new CdcError('CDC_ABORTED', 'aborted', 'stopped while waiting to reconnect');
 }
